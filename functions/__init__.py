@@ -1,0 +1,1 @@
+"""The Lambda functions: each folder is one, and only `functions.aws` speaks to AWS."""

@@ -1,0 +1,42 @@
+"""How a function's settings travel: CDK writes them as environment variables, the handler reads them."""
+
+import os
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class EnvironmentSettings(BaseModel):
+    """Fields become upper-case environment variables: `release_bucket` <-> `RELEASE_BUCKET`.
+
+    Fields are str, int, float or bool only: `to_environment` writes `str(value)`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read every field; raises pydantic.ValidationError naming all that are missing or wrong."""
+        return cls.model_validate(
+            {name: os.environ[name.upper()] for name in cls.model_fields if name.upper() in os.environ}
+        )
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that `from_environment` reads back into an equal object."""
+        return {name.upper(): str(value) for name, value in self.model_dump().items()}
+
+
+class SearchSettings(EnvironmentSettings):
+    """What every function on the search path knows: where its release is, and who may call."""
+
+    release_bucket: str
+    """S3 bucket; a release lies under `releases/<release_id>/`."""
+    pointer_table: str
+    """DynamoDB table with partition key `name` (string); the item named after the index holds `live`, a release id."""
+    index_name: str = "products"
+    release_folder: str = "/tmp/vitrine/releases"
+    """Where downloaded releases lie; a release that is there already is opened without a download."""
+    pointer_seconds: float = 30.0
+    """At most how often the pointer is read, beside a request; jittered by a tenth."""
+    key_parameter: str
+    """Name of the SSM SecureString that holds the hashed API keys."""

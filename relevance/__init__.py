@@ -1,0 +1,1 @@
+"""What "relevant" means for a shop: values in, values out; no cloud, no clock, no torch."""
