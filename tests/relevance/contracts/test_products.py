@@ -1,0 +1,122 @@
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from relevance.contracts.products import Product
+
+
+def a_product(**fields):
+    return Product.model_validate({"objectID": "1", "title": "Red shoes"} | fields)
+
+
+@pytest.mark.parametrize(
+    ("price", "currency", "cents"),
+    [
+        (9.99, "EUR", 999),
+        ("9.99", "EUR", 999),
+        (10, None, 1000),
+        (0, "EUR", 0),
+        (500, "JPY", 500),
+        (1.2345, "KWD", 1234),  # half to even: 1234.5 thousandths
+        (0.005, "EUR", 0),
+    ],
+)
+def test_a_price_is_counted_in_the_minor_unit_of_its_currency(price, currency, cents):
+    assert a_product(price=price, currency=currency).price_cents == cents
+
+
+def test_a_product_without_a_price_has_no_cents():
+    assert a_product().price_cents is None
+
+
+@pytest.mark.parametrize(
+    "price", [True, "", "abc", "1,299.00", " 9.99", "9e3", "NaN", float("nan"), float("inf"), -1, 1e13, [9.99], {}]
+)
+def test_a_price_that_is_no_amount_is_refused(price):
+    with pytest.raises(ValidationError, match="price"):
+        a_product(price=price)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("objectID", 7),
+        ("objectID", ""),
+        ("objectID", " "),
+        ("objectID", "x" * 513),
+        ("title", ""),
+        ("title", None),
+        ("brand", 7),
+        ("categories", "Shoes"),
+        ("categories", [1]),
+        ("currency", "eur"),
+        ("attributes", ["red"]),
+        ("attributes", {"colour": {"name": "red"}}),
+        ("attributes", {"sizes": [41, 42]}),
+        ("attributes", {"width": float("inf")}),
+        ("rating", True),
+        ("rating", "4"),
+        ("rating", -0.1),
+        ("rating", float("nan")),
+        ("rating_count", True),
+        ("rating_count", 2.5),
+        ("rating_count", -1),
+        ("in_stock", 1),
+        ("in_stock", "yes"),
+        ("sponsored", "false"),
+        ("released_at", 1230000000),
+        ("released_at", "1230000000"),
+        ("released_at", "last week"),
+    ],
+)
+def test_a_field_of_another_kind_is_refused(field, value):
+    with pytest.raises(ValidationError, match=field):
+        a_product(**{field: value})
+
+
+def test_null_means_left_out():
+    product = a_product(
+        description=None, brand=None, price=None, sponsored=None, attributes={"colour": None, "size": 41}
+    )
+
+    assert (product.description, product.brand, product.price, product.sponsored) == ("", "", None, False)
+    assert product.attributes == {"size": 41}
+
+
+def test_an_attribute_keeps_its_kind():
+    attributes = {"wireless": True, "width": 33.6, "ports": 4, "model": "9.99", "codes": ["CE", "REACH"]}
+
+    product = a_product(attributes=attributes)
+
+    assert product.attributes == attributes | {"codes": ("CE", "REACH")}
+    assert product.attributes["wireless"] is True
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2009-12-10", datetime(2009, 12, 10, tzinfo=UTC)),
+        ("2009-12-10T08:00:00", datetime(2009, 12, 10, 8, tzinfo=UTC)),
+        ("2009-12-10T08:00:00+02:00", datetime(2009, 12, 10, 6, tzinfo=UTC)),
+    ],
+)
+def test_a_release_date_can_be_compared_whatever_its_zone(written, read):
+    assert a_product(released_at=written).released_at == read
+
+
+def test_unknown_fields_are_kept_and_returned():
+    product = a_product(shelf={"aisle": 7}, note=None)
+
+    written = json.loads(product.model_dump_json(by_alias=True))
+
+    assert written["shelf"] == {"aisle": 7}
+    assert written["note"] is None
+
+
+def test_a_price_is_written_as_a_number():
+    written = json.loads(a_product(price=Decimal("9.99")).model_dump_json(by_alias=True))
+
+    assert written["price"] == 9.99
