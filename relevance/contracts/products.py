@@ -61,7 +61,9 @@ def _refuse_infinities(name: str, value: Any) -> None:
 
 Text = Annotated[str, Field(strict=True)]
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
-AttributeValue = StrictBool | Number | Text | tuple[Text, ...]
+Count = Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)]
+"""A number that was written without a point comes back without one."""
+AttributeValue = StrictBool | Count | Number | Text | tuple[Text, ...]
 
 _NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 _THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
@@ -138,6 +140,10 @@ class Product(BaseModel):
     @field_serializer("price", when_used="json")
     def _price_is_a_number_on_the_wire(self, value: Decimal | None) -> float | None:
         return None if value is None else float(value)
+
+    def record(self) -> dict[str, Any]:
+        """What a hit shows, ready for JSON: the fields that were given, by their names on the wire."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     @property
     def price_cents(self) -> int | None:
