@@ -1,0 +1,1 @@
+"""The products of one release, behind one narrow port (`port.ProductIndex`)."""

@@ -1,0 +1,107 @@
+"""Facet columns: which values of brand, category, price and attributes each product has, and how often in a set."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from relevance.arrays import Rows
+from relevance.contracts.products import Product
+from relevance.index.ragged import Ragged
+
+SMALLEST_SHARE = 0.01
+"""An attribute becomes a facet when at least this share of the products has it, in [0, 1]."""
+MOST_FACETS = 100
+"""The most widespread attributes win."""
+
+
+@dataclass(frozen=True)
+class FacetCount:
+    """One facet over a set of products."""
+
+    counts: dict[str, int]
+    """Products by value, most first, then by value."""
+    numbers: tuple[float, float, float, float] | None
+    """Minimum, maximum, mean and sum, if the facet's values are numbers."""
+
+
+def facet_values(product: Product) -> dict[str, list[str | float]]:
+    """The product's values by facet name, as the wire names them."""
+    values: dict[str, list[str | float]] = {}
+    if product.brand:
+        values["brand"] = [product.brand]
+    if product.categories:
+        values["categories"] = list(product.categories)
+    if product.price is not None:
+        values["price"] = [float(product.price)]
+    if product.rating is not None:
+        values["rating"] = [product.rating]
+    if product.in_stock is not None:
+        values["in_stock"] = [str(product.in_stock).lower()]
+    for name, value in product.attributes.items():
+        if isinstance(value, bool):
+            values[f"attributes.{name}"] = [str(value).lower()]
+        else:
+            values[f"attributes.{name}"] = list(value) if isinstance(value, tuple) else [value]
+    return values
+
+
+class FacetColumns:
+    """Value codes of each product, by facet."""
+
+    def __init__(self, facets: Mapping[str, Sequence[str | float]], products: int, codes: Ragged) -> None:
+        self._values = dict(facets)
+        self._first = {name: place * products for place, name in enumerate(facets)}
+        self._codes = codes
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Memory-mapped, as `build` wrote it."""
+        described = json.loads((folder / "facets.json").read_text())
+        return cls(described["values"], described["products"], Ragged.open(folder, "facets"))
+
+    @staticmethod
+    def build(products: Sequence[Product], folder: Path) -> None:
+        """`facets.json`, and the value codes of every product for one facet after the other."""
+        rows = [facet_values(product) for product in products]
+        spread = Counter(name for row in rows for name in row)
+        wide = [name for name, count in spread.most_common() if count >= SMALLEST_SHARE * len(products)]
+        wide.sort(key=lambda name: name.startswith("attributes."))
+        values: dict[str, list[str | float]] = {}
+        codes: list[list[int]] = []
+        for name in wide[:MOST_FACETS]:
+            code_of: dict[str | float, int] = {}
+            for row in rows:
+                distinct = dict.fromkeys(row.get(name, ()))
+                codes.append([code_of.setdefault(value, len(code_of)) for value in distinct])
+            values[name] = list(code_of)
+        Ragged.of(codes, np.int32).save(folder, "facets")
+        (folder / "facets.json").write_text(json.dumps({"products": len(products), "values": values}))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every facet that there is, brand and categories first."""
+        return tuple(self._values)
+
+    def count(self, name: str, rows: Rows, limit: int) -> FacetCount:
+        """How the products in `rows` spread over the values of one facet of `names`; the `limit` most frequent."""
+        values = self._values[name]
+        tally = np.bincount(self._codes.take(self._first[name] + rows).values, minlength=len(values)).tolist()
+        found = [(value, count) for value, count in zip(values, tally, strict=True) if count]
+        found.sort(key=lambda pair: (-pair[1], str(pair[0])))
+        counts = {_shown(value): count for value, count in found[:limit]}
+        numbers = [(value, count) for value, count in found if not isinstance(value, str)]
+        if not numbers or len(numbers) < len(found):
+            return FacetCount(counts, None)
+        total = sum(value * count for value, count in numbers)
+        mean = total / sum(count for _, count in numbers)
+        lowest, highest = min(value for value, _ in numbers), max(value for value, _ in numbers)
+        return FacetCount(counts, (lowest, highest, mean, total))
+
+
+def _shown(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.15g}"

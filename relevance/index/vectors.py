@@ -1,0 +1,52 @@
+"""Product vectors in 8 bits a dimension, searched by inner product, by faiss."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from relevance.arrays import Matrix, Rows, Vector
+
+
+class VectorIndex:
+    """Vectors of unit length (or all zeros: a product without a vector), so that an inner product is a cosine."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the file that `build` wrote."""
+        import faiss  # 100 ms to import: only where vectors are used
+
+        faiss.omp_set_num_threads(1)  # a function has one core, and a search must not wait for another's threads
+        return cls(faiss.read_index(str(path)))
+
+    @staticmethod
+    def build(vectors: Matrix, path: Path) -> None:
+        """Quantise and write vectors, shape (n, d), n > 0."""
+        import faiss
+
+        index = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+        index.train(vectors)
+        index.add(vectors)
+        faiss.write_index(index, str(path))
+
+    @property
+    def dimension(self) -> int:
+        """Length of each vector."""
+        return int(self._index.d)
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def search(self, vector: Vector, limit: int, *, floor: float) -> Rows:
+        """Rows of the products whose cosine with `vector`, shape (d,), is at least `floor`; best first, <= limit."""
+        cosines, rows = self._index.search(vector[np.newaxis], min(limit, len(self)))
+        return np.asarray(rows[0][cosines[0] >= floor], dtype=np.int64)
+
+    def cosines(self, vector: Vector, rows: Rows) -> Vector:
+        """Shape (len(rows),), in [-1, 1]: cosine of `vector`, shape (d,), with some products."""
+        if not len(rows):
+            return np.empty(0, dtype=np.float32)
+        return np.asarray(self._index.reconstruct_batch(rows) @ vector, dtype=np.float32)
