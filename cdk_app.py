@@ -1,0 +1,37 @@
+"""The CDK app: chooses a stage by `STAGE` (dev when unset) and wires its stacks."""
+
+import os
+import sys
+from pathlib import Path
+
+import aws_cdk as cdk
+
+from infra.layers import LayersMissing
+from infra.search_stack import SearchStack
+from infra.stage import Stage, stages
+from infra.storage_stack import StorageStack
+
+
+def wire(app: cdk.App, stage: Stage) -> cdk.App:
+    """Put the stage's stacks into the app."""
+    storage = StorageStack(app, stage=stage)
+    SearchStack(app, stage=stage, storage=storage)
+    cdk.Tags.of(app).add("vitrine:stage", stage.name)
+    return app
+
+
+def main() -> None:
+    """Synthesise the stage that `STAGE` names."""
+    local_folder = Path(os.environ.get("VITRINE_LOCAL_FOLDER", ".local")).absolute()
+    known = stages(local_release_folder=local_folder / "tmp" / "releases")
+    name = os.environ.get("STAGE", "dev")
+    if name not in known:
+        sys.exit(f"STAGE={name}: expected one of {', '.join(known)}")
+    try:
+        wire(cdk.App(), known[name]).synth()
+    except LayersMissing as missing:
+        sys.exit(str(missing))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""The search API: the HTTP routes, the functions behind them, and what each may touch."""
+
+import json
+
+import aws_cdk as cdk
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, aws_apigatewayv2, aws_logs, aws_ssm
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct
+
+from functions.assemble_results.settings import AssembleSettings
+from functions.environment import SearchSettings
+from functions.preprocess_query.settings import PreprocessSettings
+from functions.rerank.settings import RerankSettings
+from infra.layers import Layers
+from infra.service_function import RETENTION, ServiceFunction
+from infra.stage import Stage
+from infra.storage_stack import StorageStack
+
+GET = aws_apigatewayv2.HttpMethod.GET
+POST = aws_apigatewayv2.HttpMethod.POST
+
+FRONT_DOOR_ROUTES = (
+    ("/1/indexes/{index}/query", POST),
+    ("/1/indexes/{index}", GET),
+    ("/1/indexes/{index}/queries", POST),  # the index is a literal *: several searches in one call
+    ("/1/health/live", GET),
+    ("/1/health/ready", GET),
+)
+
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "latencyMs": "$context.responseLatency",
+    "integrationError": "$context.integrationErrorMessage",
+    "responseBytes": "$context.responseLength",
+}
+"""One line per request. Neither path nor query string: a key may travel as a query parameter."""
+
+
+class SearchStack(Stack):
+    """One search end to end: the API, the front door, and the two functions that shops may call by themselves."""
+
+    def __init__(self, scope: Construct, *, stage: Stage, storage: StorageStack) -> None:
+        super().__init__(scope, f"vitrine-{stage.name}-search", description=f"Vitrine {stage.name}: search")
+        layers = Layers(self, "Layers", stage=stage)
+        known_to_all = SearchSettings(
+            release_bucket=storage.releases.bucket_name,
+            pointer_table=storage.pointers.table_name,
+            release_folder=stage.release_folder,
+            pointer_seconds=stage.pointer_seconds,
+            key_parameter=stage.key_parameter,
+        ).model_dump()
+
+        self.preprocess = ServiceFunction(
+            self,
+            "PreprocessQuery",
+            stage=stage,
+            folder="preprocess_query",
+            layers=[layers.base, layers.search],
+            memory_mib=stage.stage_memory_mib,
+            timeout_seconds=10,
+            settings=PreprocessSettings(**known_to_all),
+        )
+        self.rerank = ServiceFunction(
+            self,
+            "Rerank",
+            stage=stage,
+            folder="rerank",
+            layers=[layers.base, layers.search],
+            memory_mib=stage.stage_memory_mib,
+            timeout_seconds=10,
+            settings=RerankSettings(**known_to_all),
+        )
+        self.front_door = ServiceFunction(
+            self,
+            "AssembleResults",
+            stage=stage,
+            folder="assemble_results",
+            layers=[layers.base, layers.search],
+            memory_mib=stage.front_door_memory_mib,
+            timeout_seconds=10,  # a first call downloads and opens a release
+            settings=AssembleSettings(
+                **known_to_all,
+                search_path=stage.search_path,
+                preprocess_function=self.preprocess.function.function_name,
+                rerank_function=self.rerank.function.function_name,
+            ),
+        )
+        if stage.search_path == "functions":
+            self.preprocess.function.grant_invoke(self.front_door.function)
+            self.rerank.function.grant_invoke(self.front_door.function)
+
+        keys = aws_ssm.StringParameter.from_secure_string_parameter_attributes(
+            self, "Keys", parameter_name=stage.key_parameter
+        )
+        for service in (self.front_door, self.preprocess, self.rerank):
+            storage.releases.grant_read(service.function, "releases/*")
+            storage.pointers.grant(service.function, "dynamodb:GetItem")
+            keys.grant_read(service.function)
+
+        self.api = self._api(stage)
+        CfnOutput(self, "ApiId", value=self.api.api_id)
+        CfnOutput(self, "ApiAddress", value=self.api.api_endpoint)
+        self._acknowledge_findings()
+
+    def _api(self, stage: Stage) -> aws_apigatewayv2.HttpApi:
+        front_door = HttpLambdaIntegration("FrontDoor", self.front_door.function)
+        api = aws_apigatewayv2.HttpApi(
+            self,
+            "Api",
+            api_name=f"vitrine-{stage.name}",
+            create_default_stage=False,
+            default_integration=front_door,  # unknown paths get an answer in the wire's own error shape
+            cors_preflight=aws_apigatewayv2.CorsPreflightOptions(
+                allow_origins=list(stage.browser_origins),
+                allow_methods=[aws_apigatewayv2.CorsHttpMethod.ANY],
+                allow_headers=["*"],
+                max_age=Duration.hours(1),
+            ),
+        )
+        for path, method in FRONT_DOOR_ROUTES:
+            api.add_routes(path=path, methods=[method], integration=front_door)
+        api.add_routes(
+            path="/1/analyze",
+            methods=[POST],
+            integration=HttpLambdaIntegration("PreprocessQuery", self.preprocess.function),
+        )
+        api.add_routes(
+            path="/1/rerank", methods=[POST], integration=HttpLambdaIntegration("Rerank", self.rerank.function)
+        )
+
+        access_logs = aws_logs.LogGroup(
+            self,
+            "AccessLogs",
+            log_group_name=f"/vitrine/{stage.name}/api",
+            retention=RETENTION[stage.log_retention_days],
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        deployed = aws_apigatewayv2.CfnStage(
+            self,
+            "ApiStage",
+            api_id=api.api_id,
+            stage_name="$default",
+            auto_deploy=True,
+            access_log_settings=aws_apigatewayv2.CfnStage.AccessLogSettingsProperty(
+                destination_arn=access_logs.log_group_arn, format=json.dumps(ACCESS_LOG)
+            ),
+            default_route_settings=aws_apigatewayv2.CfnStage.RouteSettingsProperty(
+                throttling_rate_limit=stage.requests_per_second, throttling_burst_limit=2 * stage.requests_per_second
+            ),
+        )
+        deployed.node.add_dependency(api)
+        return api
+
+    def _acknowledge_findings(self) -> None:
+        """Answer the AWS security rules that this stack breaks on purpose."""
+        for service in (self.front_door, self.preprocess, self.rerank):
+            cdk.Validations.of(service).acknowledge(
+                cdk.Acknowledgment(
+                    id="AwsSolutions::AwsSolutions-IAM4",
+                    reason="AWSLambdaBasicExecutionRole grants log writing and nothing else.",
+                ),
+                cdk.Acknowledgment(
+                    id="AwsSolutions::AwsSolutions-IAM5",
+                    reason="Tracing has no resource to name; read actions come as s3:Get*, on the releases alone.",
+                ),
+                cdk.Acknowledgment(
+                    id="AwsSolutions::AwsSolutions-L1",
+                    reason="The engines' wheels are built and measured for this Python; a newer one is a release.",
+                ),
+            )
+        cdk.Validations.of(self.api).acknowledge(
+            cdk.Acknowledgment(
+                id="AwsSolutions::AwsSolutions-APIG4",
+                reason="Functions check the key themselves, by kind and route, as the clients of this wire send it.",
+            )
+        )

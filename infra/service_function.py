@@ -1,0 +1,79 @@
+"""How every Lambda function in this project is made."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy, aws_cloudwatch, aws_lambda, aws_logs
+from constructs import Construct
+
+from functions.environment import EnvironmentSettings
+from infra.layer_contents import PROJECT
+from infra.layers import architecture, runtime
+from infra.stage import Stage
+
+RETENTION = {
+    7: aws_logs.RetentionDays.ONE_WEEK,
+    30: aws_logs.RetentionDays.ONE_MONTH,
+    90: aws_logs.RetentionDays.THREE_MONTHS,
+    365: aws_logs.RetentionDays.ONE_YEAR,
+}
+
+
+class ServiceFunction(Construct):
+    """The Lambda in `functions/<folder>/`, with kept logs, traces and an alarm on errors.
+
+    Its code asset holds that folder and the code it may import, nothing else, so a change to one
+    function redeploys one function.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        folder: str,
+        settings: EnvironmentSettings,
+        layers: Sequence[aws_lambda.ILayerVersion] = (),
+        memory_mib: int = 512,
+        timeout_seconds: int = 5,
+    ) -> None:
+        super().__init__(scope, construct_id)
+
+        self.logs = aws_logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/vitrine/{stage.name}/{folder}",
+            retention=RETENTION[stage.log_retention_days],
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.function = aws_lambda.Function(
+            self,
+            "Function",
+            runtime=runtime(stage),
+            architecture=architecture(stage),
+            code=self._code(folder),
+            handler=f"functions.{folder}.handler.lambda_handler",
+            environment={"POWERTOOLS_SERVICE_NAME": folder} | settings.to_environment(),
+            layers=list(layers),  # jsii takes lists, not tuples
+            memory_size=memory_mib,
+            timeout=Duration.seconds(timeout_seconds),
+            log_group=self.logs,
+            logging_format=aws_lambda.LoggingFormat.JSON,
+            tracing=aws_lambda.Tracing.ACTIVE,
+        )
+        self.errors = self.function.metric_errors(period=Duration.minutes(1)).create_alarm(
+            self,
+            "Errors",
+            threshold=1,
+            evaluation_periods=1,
+            treat_missing_data=aws_cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    @staticmethod
+    def _code(folder: str) -> aws_lambda.Code:
+        shipped = ["relevance", "functions/*.py", "functions/aws", f"functions/{folder}"]
+        return aws_lambda.Code.from_asset(
+            str(PROJECT),
+            exclude=["*", *(f"!{path}" for path in shipped), "**/__pycache__"],
+            ignore_mode=IgnoreMode.DOCKER,  # the other modes drop whole folders that an exception names
+        )

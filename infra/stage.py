@@ -1,0 +1,62 @@
+"""What differs between deployments of Vitrine: every difference is a field here, never an `if` in a construct."""
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from infra.layer_contents import ARM64, HOST, LayerPlatform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One deployment; several fit in one account, because every name carries the stage's."""
+
+    name: str
+    """Lower-case letters and digits; part of every name."""
+    search_path: Literal["in_process", "functions"] = "in_process"
+    """Whether the front door runs all stages of a search itself or invokes two functions for them."""
+    layers: LayerPlatform = ARM64
+    """The machine that functions run on, and so which layers they take."""
+    architecture: Literal["arm64", "x86_64"] = "arm64"
+    front_door_memory_mib: int = 1769
+    """Lambda gives one whole processor at 1,769 MiB; a search uses one thread."""
+    stage_memory_mib: int = 1769
+    """Memory of the functions that run one stage of a search each."""
+    log_retention_days: Literal[7, 30, 90, 365] = 30
+    keep_data: bool = False
+    """Whether the release bucket and the pointer table outlive `cdk destroy`."""
+    pointer_seconds: float = 30.0
+    """How long a function may go on serving a release after the pointer has moved."""
+    release_folder: str = "/tmp/vitrine/releases"
+    """Where a function keeps the releases that it has downloaded."""
+    requests_per_second: int = 100
+    """What the API takes before it answers 429; the burst is twice that."""
+    browser_origins: tuple[str, ...] = ("*",)
+    """Web origins whose pages may call the API; the search key is public, so any, unless a shop narrows it."""
+
+    @property
+    def key_parameter(self) -> str:
+        """Name of the SSM SecureString with the hashed API keys; written by a command, since stacks cannot."""
+        return f"/vitrine/{self.name}/keys"
+
+
+def stages(local_release_folder: Path) -> dict[str, Stage]:
+    """Every stage by name; on `local`, functions keep their releases in the folder given."""
+    local = Stage(
+        name="local",
+        layers=HOST,
+        architecture="arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
+        pointer_seconds=2.0,
+        log_retention_days=7,
+        release_folder=str(local_release_folder),
+    )
+    return {
+        stage.name: stage
+        for stage in (
+            local,
+            Stage(name="dev", log_retention_days=7),
+            Stage(name="staging"),
+            Stage(name="prod", log_retention_days=90, keep_data=True),
+        )
+    }
