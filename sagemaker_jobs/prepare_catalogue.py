@@ -1,0 +1,125 @@
+"""Write a shop's catalogue as the release job reads it: every usable product once, every refused line named.
+
+Reads one of the public catalogues (`--shop`) or a shop's own file (`--catalogue`), and writes `products.jsonl` and
+`report.json`. Ends with 0 when every line was usable, 3 when some were refused and the rest kept, 1 when nothing was
+usable (then a `products.jsonl` that was there stays), 2 when the command line made no sense.
+"""
+
+import argparse
+import gzip
+import hashlib
+import json
+import lzma
+import sys
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from relevance.catalogue import Catalogue, LineRemark, read_catalogue
+from relevance.errors import VitrineError
+from sagemaker_jobs.catalogues import complete_journey, icecat
+from sagemaker_jobs.folders import FolderMissing, data_folder, output_folder
+
+SHOPS = ("icecat", "complete_journey")
+
+CLEAN, NOTHING_USABLE, SOME_REFUSED = 0, 1, 3
+SHOWN_LINES = 20
+_REPORTED_LINES = 10_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job; returns the exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        output = given.output or output_folder()
+        source, lines = _source(given)
+        catalogue = read_catalogue(lines)
+    except (VitrineError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        print(f"prepare_catalogue: {error}", file=sys.stderr)
+        return NOTHING_USABLE
+    _tell("refused", catalogue.refused)
+    _tell("warning", catalogue.warnings)
+    write(catalogue, source, output)
+    if not catalogue.products:
+        print(f"prepare_catalogue: no usable product in {source}", file=sys.stderr)
+        return NOTHING_USABLE
+    print(f"{len(catalogue.products):,} products from {source}, {len(catalogue.refused):,} lines refused")
+    return SOME_REFUSED if catalogue.refused else CLEAN
+
+
+def write(catalogue: Catalogue, source: str, folder: Path) -> None:
+    """Write `products.jsonl`, if there are products, and `report.json`; each is whole or not there at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    report: dict[str, Any] = {"source": source, "products": len(catalogue.products)}
+    if catalogue.products:
+        content = b"".join(
+            json.dumps(product.record(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            for product in catalogue.products
+        )
+        report["sha256"] = hashlib.sha256(content).hexdigest()
+        _replace(folder / "products.jsonl", content)
+    report["refused"] = len(catalogue.refused)
+    report["warnings"] = len(catalogue.warnings)
+    report["refused_lines"] = _remarks(catalogue.refused)
+    report["warned_lines"] = _remarks(catalogue.warnings)
+    _replace(folder / "report.json", json.dumps(report, ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+def _source(given: argparse.Namespace) -> tuple[str, Iterable[bytes | str]]:
+    """What is read, in words, and its lines."""
+    if given.catalogue:
+        return given.catalogue.name, _lines(given.catalogue)
+    data: Path = given.data or data_folder()
+    shop = given.shop or ("icecat" if (data / icecat.FILE).is_file() else "complete_journey")
+    if shop == "icecat":
+        if not (data / icecat.FILE).is_file():
+            raise FolderMissing(
+                f"{data / icecat.FILE} is not there: name the data's folder (--data or VITRINE_DATA), "
+                "or take another catalogue (--shop complete_journey, --catalogue FILE)"
+            )
+        return shop, icecat.lines(data)
+    return shop, complete_journey.lines()
+
+
+def _lines(path: Path) -> Iterable[bytes]:
+    with _opened(path) as file:
+        yield from file
+
+
+def _opened(path: Path) -> IO[bytes] | gzip.GzipFile | lzma.LZMAFile:
+    if path.suffix == ".gz":
+        return gzip.open(path)
+    return lzma.open(path) if path.suffix == ".xz" else path.open("rb")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside, then rename: a reader, or a second run, never meets half a file."""
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_bytes(content)
+    beside.replace(path)
+
+
+def _remarks(remarks: Sequence[LineRemark]) -> list[dict[str, Any]]:
+    return [{"line": remark.line, "text": remark.text} for remark in remarks[:_REPORTED_LINES]]
+
+
+def _tell(kind: str, remarks: Sequence[LineRemark]) -> None:
+    for remark in remarks[:SHOWN_LINES]:
+        print(f"{kind}: {remark}", file=sys.stderr)
+    if len(remarks) > SHOWN_LINES:
+        print(f"{kind}: {len(remarks) - SHOWN_LINES:,} more, in report.json", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sagemaker_jobs.prepare_catalogue", description=__doc__)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--shop", choices=SHOPS, help="a public catalogue; by default icecat where its data lie")
+    which.add_argument("--catalogue", type=Path, metavar="FILE", help="a shop's own JSON lines (.gz and .xz too)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="where data sets lie (default: $VITRINE_DATA)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: $SM_OUTPUT_DATA_DIR")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+import pytest
+
+from sagemaker_jobs.folders import PROJECT, FolderMissing, channel, data_folder, model_folder, output_folder
+
+
+def test_a_channel_is_where_sagemaker_put_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("SM_CHANNEL_CATALOGUE", str(tmp_path))
+
+    assert channel("catalogue", default=tmp_path / "elsewhere") == tmp_path
+
+
+def test_a_channel_has_a_default_on_a_laptop(tmp_path, monkeypatch):
+    monkeypatch.delenv("SM_CHANNEL_CATALOGUE", raising=False)
+
+    assert channel("catalogue", default=tmp_path) == tmp_path
+
+
+def test_a_missing_channel_is_named_with_its_variable(monkeypatch):
+    monkeypatch.delenv("SM_CHANNEL_CATALOGUE", raising=False)
+
+    with pytest.raises(FolderMissing, match="'catalogue': set SM_CHANNEL_CATALOGUE"):
+        channel("catalogue")
+
+
+def test_a_channel_that_is_no_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("SM_CHANNEL_CATALOGUE", str(tmp_path / "gone"))
+
+    with pytest.raises(FolderMissing, match="gone is no folder"):
+        channel("catalogue")
+
+
+@pytest.mark.parametrize(
+    ("folder", "variable"), [(model_folder, "SM_MODEL_DIR"), (output_folder, "SM_OUTPUT_DATA_DIR")]
+)
+def test_folders_to_write_to_are_made(folder, variable, tmp_path, monkeypatch):
+    monkeypatch.setenv(variable, str(tmp_path / "a" / "b"))
+
+    assert folder() == tmp_path / "a" / "b"
+    assert folder().is_dir()
+
+
+def test_a_folder_to_write_to_must_be_named(monkeypatch):
+    monkeypatch.delenv("SM_MODEL_DIR", raising=False)
+
+    with pytest.raises(FolderMissing, match="SM_MODEL_DIR"):
+        model_folder()
+
+
+def test_data_lie_beside_the_project_unless_told_otherwise(tmp_path, monkeypatch):
+    monkeypatch.delenv("SM_CHANNEL_DATA", raising=False)
+    monkeypatch.delenv("VITRINE_DATA", raising=False)
+    beside = data_folder()
+    monkeypatch.setenv("VITRINE_DATA", str(tmp_path))
+
+    assert beside == PROJECT.parent / "shared" / "data"
+    assert data_folder() == tmp_path
