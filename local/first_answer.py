@@ -1,0 +1,79 @@
+"""The first searches: they warm the functions, and one is shown."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from local.gateway import UPSTREAM_CONNECTIONS
+from local.progress import StepFailed
+
+SHOWN_HITS = 3
+PATIENCE_SECONDS = 90
+
+EXAMPLE_QUERIES = {"icecat": "wireless mouse", "complete_journey": "orange juice"}
+"""Shop -> a query that it has products for; any other shop is asked for everything."""
+
+
+def warm(address: str, key: str) -> None:
+    """Search often enough at once that every worker the gateway uses has opened the release, and the others too.
+
+    Raises:
+        StepFailed: If no search answers 200 within a minute and a half.
+    """
+    until = time.monotonic() + PATIENCE_SECONDS
+    body = {"query": "", "hitsPerPage": 1}
+    with ThreadPoolExecutor(UPSTREAM_CONNECTIONS) as pool:
+        while True:
+            statuses = list(pool.map(lambda _: _post(address, "query", body, key)[0], range(UPSTREAM_CONNECTIONS)))
+            if all(status == 200 for status in statuses):
+                return
+            if time.monotonic() > until:
+                answer = _post(address, "query", body, key)[1]
+                why = f"searches were answered {sorted(set(statuses))}: {json.dumps(answer)[:500]}"
+                raise StepFailed("First answer", why, "read cloud.log; `make down` and `make up` start afresh")
+            time.sleep(0.5)
+
+
+def describe(address: str, key: str, shop: str) -> str:
+    """The address, a command to try, and what it answers."""
+    query = EXAMPLE_QUERIES.get(shop, "")
+    status, answer = _post(address, "query", {"query": query, "hitsPerPage": SHOWN_HITS}, key)
+    if status != 200:
+        raise StepFailed("First answer", f"{status}: {json.dumps(answer)[:500]}", "read cloud.log")
+    hits = [f"  {rank}. {hit.get('title')}{_price(hit)}" for rank, hit in enumerate(answer["hits"], start=1)]
+    degraded = f", without {', '.join(answer['degraded'])}" if answer.get("degraded") else ""
+    return "\n".join(
+        [
+            f'"{query}": {answer["nbHits"]} products in {answer["processingTimeMS"]} ms'
+            f" (release {answer.get('release')}, rung {answer.get('rung')}{degraded})",
+            *hits,
+            "",
+            f"The API is at {address} (application id local, keys local-search and local-admin). Try:",
+            "",
+            f"  curl -s {address}/1/indexes/products/query -H 'X-Algolia-API-Key: {key}' \\",
+            f"    -d '{json.dumps({'query': query, 'hitsPerPage': SHOWN_HITS})}'",
+            "",
+            "`make down` ends it.",
+        ]
+    )
+
+
+def _price(hit: dict[str, Any]) -> str:
+    return f", {hit['price']:.2f} {hit.get('currency', '')}".rstrip() if hit.get("price") is not None else ""
+
+
+def _post(address: str, action: str, body: dict[str, Any], key: str) -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(
+        f"{address}/1/indexes/products/{action}",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json", "X-Algolia-API-Key": key, "X-Algolia-Application-Id": "local"},
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot reach this machine
+    try:
+        with opener.open(request, timeout=PATIENCE_SECONDS) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as refused:
+        return refused.code, {"body": refused.read().decode(errors="replace")}

@@ -1,0 +1,111 @@
+"""The shop's catalogue, the release built from it, and its publication on the local cloud."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from functions.aws.release_store import publish_release
+from local.cloud import aws_environment
+from local.commands import run
+from local.fingerprint import fingerprint_of
+from local.folders import PROJECT, LocalFolder
+from local.progress import Progress, StepFailed, last_lines
+from local.state import LocalState
+
+INDEX_NAME = "products"
+SOME_REFUSED = 3
+"""Exit code of the catalogue program when it left some products out and kept the rest."""
+
+PREPARE_CATALOGUE = (sys.executable, "-m", "sagemaker_jobs.prepare_catalogue")
+BUILD_RELEASE = (sys.executable, "-m", "sagemaker_jobs.build_release")
+
+SHOPS = ("icecat", "complete_journey")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Where the products come from."""
+
+    name: str
+    source: Path | None = None
+    """The file or folder read; None when a package carries the data."""
+
+    @classmethod
+    def from_environment(cls) -> "Shop":
+        """`CATALOGUE=file`, else `SHOP=name`, else Icecat where its data lie, else Complete Journey.
+
+        Raises:
+            StepFailed: If a file or folder that was named is not there, or the shop is unknown.
+        """
+        if named := os.environ.get("CATALOGUE"):
+            file = Path(named).absolute()
+            if not file.is_file():
+                raise StepFailed("Catalogue", f"CATALOGUE={named}: no such file", "name a file of products, JSON lines")
+            return cls("catalogue", file)
+        data = Path(os.environ.get("VITRINE_DATA") or PROJECT.parent / "shared" / "data").absolute()
+        chorus = data / "chorus"
+        name = os.environ.get("SHOP") or ("icecat" if chorus.is_dir() else "complete_journey")
+        if name not in SHOPS:
+            raise StepFailed("Catalogue", f"SHOP={name}: expected one of {', '.join(SHOPS)}", "choose one of them")
+        if name == "icecat":
+            if not chorus.is_dir():
+                advice = "set VITRINE_DATA to the folder that holds chorus/, or use SHOP=complete_journey"
+                raise StepFailed("Catalogue", f"SHOP=icecat: no folder {chorus}", advice)
+            return cls(name, data)
+        return cls(name)
+
+    def arguments(self) -> list[str]:
+        """How the catalogue program is told."""
+        if self.name == "catalogue":
+            return ["--catalogue", str(self.source)]
+        return ["--shop", self.name, *(["--data", str(self.source)] if self.source else [])]
+
+
+def build_release(progress: Progress, folder: LocalFolder, shop: Shop) -> Path:
+    """The folder of a release built from the shop's products by the code as it is now; reused when nothing changed.
+
+    Raises:
+        StepFailed: If the catalogue or the release cannot be made.
+    """
+    code = [PROJECT / "relevance", PROJECT / "sagemaker_jobs", PROJECT / "models" / "artefacts"]
+    data = [shop.source / "chorus" if shop.name == "icecat" else shop.source] if shop.source else []
+    made = fingerprint_of([*code, *data], shop.name)[:16]
+    record = folder.releases / f"{made}.folder"
+    if record.exists() and (release := Path(record.read_text(encoding="utf-8"))).is_dir():
+        return release
+    catalogue = folder.catalogues / made
+    catalogue.mkdir(parents=True, exist_ok=True)
+    with progress.step("Catalogue", log := folder.log("catalogue")):
+        code_returned = run(
+            "Catalogue",
+            [*PREPARE_CATALOGUE, *shop.arguments(), "--output", catalogue],
+            log=log,
+            advice="mend the lines named above, or name another file with CATALOGUE=",
+            accepted=(0, SOME_REFUSED),
+        )
+    if code_returned == SOME_REFUSED:
+        progress.say(f"some products were refused and the rest kept: {last_lines(log, 1).strip()} (all in {log})")
+    with progress.step("Release", log := folder.log("release")):
+        run(
+            "Release",
+            [*BUILD_RELEASE, "--catalogue", catalogue, "--models", "models/artefacts", "--output", folder.releases],
+            log=log,
+            advice="read the log; the catalogue it was built from is in " + str(catalogue),
+        )
+    release = Path(last_lines(log, 1).strip())
+    if not (release / "manifest.json").is_file():
+        raise StepFailed("Release", f"{release} holds no manifest.json (log: {log})", "run `make up` again")
+    record.write_text(str(release.absolute()), encoding="utf-8")
+    return release
+
+
+def publish(progress: Progress, state: LocalState, release: Path) -> None:
+    """Upload the release and move the pointer to it, unless the running cloud's pointer names it already."""
+    if state.published == release.name:
+        return
+    with progress.step("Publish"):
+        os.environ.update(aws_environment(state.cloud_port))
+        publish_release(release, state.outputs["ReleaseBucket"], state.outputs["PointerTable"], INDEX_NAME)
+        state.published = release.name
+        state.write()

@@ -1,0 +1,114 @@
+"""The second half of `make up`: the cloud, the release, the gateway and the first answer."""
+
+import fcntl
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from local.cloud import KEYS, aws_environment, build_layers, deploy, put_keys, start_emulator
+from local.first_answer import describe, warm
+from local.folders import LocalFolder
+from local.processes import start_server
+from local.progress import Progress, StepFailed, last_lines
+from local.release import Shop, build_release, publish
+from local.state import LocalState
+
+DEFAULT_PORT = 8108
+SEARCH_KEY = KEYS["search"][0]
+
+
+def bring_up(progress: Progress, folder: LocalFolder, port: int) -> str:
+    """Start or reuse everything; returns what to tell the person.
+
+    Raises:
+        StepFailed: Naming the step that failed; what has started by then is recorded, so `make down` ends it.
+    """
+    shop = Shop.from_environment()
+    state = LocalState.read(folder.state_file)
+    _refuse_taken_port(state, port)
+    with ThreadPoolExecutor(2) as pool:
+        release = pool.submit(build_release, progress, folder, shop)
+        cloud = pool.submit(_cloud, progress, folder, state)
+        for part in (cloud, release):
+            part.result()
+    publish(progress, state, release.result())
+    _gateway(progress, folder, state, port)
+    address = f"http://127.0.0.1:{port}"
+    with progress.step("First answer", folder.log("cloud")):
+        warm(address, SEARCH_KEY)
+    return describe(address, SEARCH_KEY, shop.name)
+
+
+def _cloud(progress: Progress, folder: LocalFolder, state: LocalState) -> None:
+    build_layers(progress, folder)
+    start_emulator(progress, folder, state)
+    deploy(progress, folder, state)
+    put_keys(state)
+
+
+def _gateway(progress: Progress, folder: LocalFolder, state: LocalState, port: int) -> None:
+    command = [sys.executable, "-m", "local.gateway", "--port", str(port)]
+    command += ["--cloud", f"http://127.0.0.1:{state.cloud_port}", "--api-id", state.outputs["ApiId"]]
+    if state.running("gateway") and state.gateway_command == command:
+        return
+    if server := state.running("gateway"):
+        server.end()
+    with progress.step("Gateway", log := folder.log("gateway")):
+        server = start_server("gateway", command, log=log, environment=aws_environment(state.cloud_port))
+        state.servers["gateway"], state.gateway_command = server, command
+        state.write()
+        until = time.monotonic() + 15
+        while not _listening(port):
+            if not server.is_running() or time.monotonic() > until:
+                why = f"{last_lines(log)}\n(nothing answers on port {port}; the log is {log})"
+                raise StepFailed("Gateway", why, f"if something else took port {port}, choose another: PORT=8109")
+            time.sleep(0.05)
+
+
+def _refuse_taken_port(state: LocalState, port: int) -> None:
+    if not state.running("gateway") and _listening(port):
+        advice = f"end it (`make down` if it is another local cloud), or choose another: PORT={port + 1} make up"
+        raise StepFailed("Gateway", f"port {port} is taken by another program", advice)
+
+
+def _listening(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def _alone(folder: LocalFolder) -> Iterator[None]:
+    folder.root.mkdir(parents=True, exist_ok=True)
+    with (folder.root / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StepFailed("Start", "another `make up` is at work in this checkout", "wait for it to end") from None
+        yield
+
+
+def main() -> int:
+    """Bring the local cloud up on `PORT`; exit code 1 when a step failed."""
+    began = float(sys.argv[1]) if len(sys.argv) > 1 else time.time()
+    progress = Progress(began=began)
+    folder = LocalFolder.from_environment()
+    try:
+        with _alone(folder):
+            told = bring_up(progress, folder, int(os.environ.get("PORT") or DEFAULT_PORT))
+    except StepFailed as failure:
+        print(failure.explain(), file=sys.stderr)
+        return 1
+    finally:
+        progress.close()
+    progress.say("ready\n")
+    print(told)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""What one `make up` leaves for the next one and for `make down`: processes, ports, and what was deployed."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from local.processes import ServerProcess
+
+
+@dataclass
+class LocalState:
+    """Read from and written to one JSON file, which is replaced as a whole."""
+
+    file: Path
+    servers: dict[str, ServerProcess] = field(default_factory=dict)
+    cloud_port: int = 0
+    gateway_command: list[str] = field(default_factory=list)
+    """How the running gateway was started; another port or API needs another gateway."""
+    deployed: str = ""
+    """Fingerprint of what the running cloud was deployed from."""
+    outputs: dict[str, str] = field(default_factory=dict)
+    """The stacks' outputs: `ReleaseBucket`, `PointerTable`, `ApiId`."""
+    published: str = ""
+    """The release that the running cloud's pointer names."""
+
+    @classmethod
+    def read(cls, file: Path) -> "LocalState":
+        """The state in `file`; an empty one when there is no file, or none that can be read."""
+        try:
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            servers = {name: ServerProcess(**server) for name, server in stored.pop("servers").items()}
+            return cls(file=file, servers=servers, **stored)
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return cls(file=file)
+
+    def write(self) -> None:
+        """Replace the file in one step, so that a reader never sees half of it."""
+        stored = asdict(self)
+        del stored["file"]
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.file.with_suffix(".draft")
+        draft.write_text(json.dumps(stored, indent=2), encoding="utf-8")
+        draft.replace(self.file)
+
+    def running(self, name: str) -> ServerProcess | None:
+        """The server of that name, if it is still there."""
+        server = self.servers.get(name)
+        return server if server and server.is_running() else None
+
+    def forget_cloud(self) -> None:
+        """Nothing is deployed any more: the emulator holds everything in its memory."""
+        self.deployed, self.published, self.outputs = "", "", {}

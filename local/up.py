@@ -1,0 +1,28 @@
+"""`make up`: prepare the environments with whatever Python there is, then go on inside them (standard library only)."""
+
+import os
+import sys
+import time
+
+from local.environments import PYTHON, prepare
+from local.folders import PROJECT, LocalFolder
+from local.progress import Progress, StepFailed
+
+
+def main() -> int:
+    """Replace this program by `local.start`, run by the project's own Python; exit code 1 when a step failed."""
+    began = time.time()
+    progress = Progress(began=began)
+    try:
+        prepare(progress, LocalFolder.from_environment())
+    except StepFailed as failure:
+        print(failure.explain(), file=sys.stderr)
+        return 1
+    finally:
+        progress.close()
+    os.chdir(PROJECT)
+    os.execv(PYTHON, [str(PYTHON), "-m", "local.start", str(began)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
