@@ -1,19 +1,16 @@
 """A shop's catalogue: JSON lines in, the products that can be taken in out, every other line named with its reason."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from relevance.complaints import complaints, expectations, shortened
 from relevance.contracts.products import Product
 
 MAX_LINE_BYTES = 1 << 20
 """One product, written as UTF-8; what the wire takes in one call."""
-
-_SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ def read_catalogue(lines: Iterable[bytes | str]) -> Catalogue:
             continue
         earlier = products.pop(result.product_id, None)
         if earlier is not None:
-            said = f"objectID {_shortened(result.product_id)} again: replaces line {earlier[0]}"
+            said = f"objectID {shortened(result.product_id)} again: replaces line {earlier[0]}"
             warnings.append(LineRemark(number, said))
         products[result.product_id] = (number, result)
     return Catalogue(tuple(product for _, product in products.values()), tuple(refused), tuple(warnings))
@@ -77,11 +74,11 @@ def _product(line: bytes) -> Product | str:
     except ValueError as error:
         return _unreadable(line, error)
     if not isinstance(given, dict):
-        return f"{_shortened(given)}: expected one JSON object on each line"
+        return f"{shortened(given)}: expected one JSON object on each line"
     try:
         return Product.model_validate(given, by_alias=True, by_name=False)
     except ValidationError as error:
-        return "; ".join(_complaints(error))
+        return "; ".join(complaints(error, _EXPECTED))
 
 
 def _unreadable(line: bytes, error: ValueError) -> str:
@@ -90,35 +87,9 @@ def _unreadable(line: bytes, error: ValueError) -> str:
     except UnicodeDecodeError as undecodable:
         return f"byte {undecodable.start + 1} is 0x{line[undecodable.start]:02x}: expected UTF-8"
     if line.startswith(b"["):
-        return f"{_shortened(line.decode())}: expected one JSON object on each line, not a list over several"
+        return f"{shortened(line.decode())}: expected one JSON object on each line, not a list over several"
     # The parser counts lines too, but there is only this one.
     return f"not JSON ({str(error).replace('at line 1 column', 'at column')}): expected one JSON object on each line"
 
 
-def _complaints(error: ValidationError) -> Iterator[str]:
-    """One sentence per field: its name, the value it had, what it should have been."""
-    named: set[str] = set()
-    for entry in error.errors(include_url=False, include_context=False):
-        if not entry["loc"]:
-            yield str(entry["msg"]).removeprefix("Value error, ")
-            continue
-        field = str(entry["loc"][0])
-        # A value that fits no kind of attribute is reported once per kind.
-        name = f"{field}.{entry['loc'][1]}" if field == "attributes" and len(entry["loc"]) > 1 else field
-        if name in named:
-            continue
-        named.add(name)
-        if entry["type"] == "missing":
-            yield f"{name} is missing: expected {_EXPECTED[field]}"
-        else:
-            yield f"{name} is {_shortened(entry['input'])}: expected {_EXPECTED[field]}"
-
-
-def _shortened(value: Any) -> str:
-    written = json.dumps(value, ensure_ascii=False, default=str)
-    if len(written) <= _SHOWN_CHARACTERS:
-        return written
-    return f"{written[:_SHOWN_CHARACTERS]}… ({len(written):,} characters)"
-
-
-_EXPECTED = {field.alias or name: field.description for name, field in Product.model_fields.items()}
+_EXPECTED = expectations(Product)

@@ -3,6 +3,7 @@
 VitrineError
 ├── BadRequest            a caller sent something that cannot be answered (4xx)
 ├── CatalogueError        a product cannot be taken in
+├── ModelFailed           an open model did not give an answer; the search goes on without it
 └── ReleaseRefused        a release must not serve
     ├── FileDamaged       a file is missing, shorter than promised, or hashes to something else
     └── FeatureMismatch   its ranker was trained on other features than this code computes
@@ -23,6 +24,10 @@ class BadRequest(VitrineError):
 
 class CatalogueError(VitrineError):
     """A product, or a line that should be one, that cannot be taken in."""
+
+
+class ModelFailed(VitrineError):
+    """A model gave no answer, or one that is no number; what it was to add is left out."""
 
 
 class ReleaseRefused(VitrineError):

@@ -50,6 +50,8 @@ class UnderstoodQuery(_Message):
     """The release whose vocabulary and encoder read the query."""
     query: str
     """As the shopper typed it, cut at MAX_QUERY_CHARACTERS."""
+    cut: bool = False
+    """Whether it was longer than that, or had more than MAX_QUERY_TOKENS tokens."""
     normalised: str
     tokens: tuple[str, ...] = ()
     """Distinct stems in the order typed, at most MAX_QUERY_TOKENS."""

@@ -1,0 +1,139 @@
+"""The public API: Algolia's names on the wire, ours inside. The aliases stand here and nowhere else."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from relevance.contracts.stages import Degradation, Rung
+
+MAX_HITS_PER_PAGE = 100
+PAGING_DEPTH = 1000
+"""No page reaches beyond this many hits."""
+MAX_QUERIES = 50
+"""Searches in one multi-query call."""
+MAX_RERANK_CANDIDATES = 1000
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class SearchParameters(_Wire):
+    """What a search may ask for; unknown parameters are refused, known ones not implemented are named in warnings."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    query: str = Field(default="", description="text")
+    page: int = Field(default=0, ge=0, description="a whole number from 0")
+    hits_per_page: int = Field(
+        default=20, ge=0, le=MAX_HITS_PER_PAGE, description=f"a whole number from 0 to {MAX_HITS_PER_PAGE}"
+    )
+    offset: int | None = Field(default=None, ge=0, description="a whole number from 0")
+    length: int | None = Field(
+        default=None, ge=0, le=PAGING_DEPTH, description=f"a whole number from 0 to {PAGING_DEPTH}"
+    )
+    facets: list[str] = Field(default=[], max_length=100, description="a list of facet names, or ['*']")
+    max_values_per_facet: int = Field(default=100, ge=1, le=1000, description="a whole number from 1 to 1000")
+    attributes_to_retrieve: list[str] = Field(default=["*"], description="a list of attribute names, or ['*']")
+    get_ranking_info: bool = Field(default=False, description="true or false")
+    user_token: str | None = Field(default=None, description="text")
+
+
+class FacetStats(_Wire):
+    """A number facet over the result set."""
+
+    min: float
+    max: float
+    avg: float
+    sum: float
+
+
+class SearchResponse(_Wire):
+    """One page of a result set, and how it came about."""
+
+    hits: list[dict[str, Any]]
+    nb_hits: int
+    page: int
+    nb_pages: int
+    hits_per_page: int
+    exhaustive_nb_hits: bool = True
+    facets: dict[str, dict[str, int]] | None = None
+    facets_stats: dict[str, FacetStats] | None = Field(default=None, alias="facets_stats")
+    query: str
+    params: str
+    query_id: str = Field(alias="queryID", pattern="^[0-9a-f]{32}$")
+    processing_time_ms: int = Field(alias="processingTimeMS")
+    index: str
+    release: str
+    rung: Rung
+    degraded: tuple[Degradation, ...]
+    warnings: tuple[str, ...] = ()
+    offset: int | None = None
+    length: int | None = None
+
+
+class AnalyzeRequest(_Wire):
+    """`POST /1/analyze`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    query: str = Field(description="text")
+
+
+class AnalyzeResponse(_Wire):
+    """What a query means to this shop."""
+
+    query: str
+    normalised: str
+    tokens: tuple[str, ...]
+    weights: tuple[float, ...]
+    brand: str | None
+    query_id: str = Field(alias="queryID")
+    processing_time_ms: int = Field(alias="processingTimeMS")
+    release: str
+    rung: Rung
+    degraded: tuple[Degradation, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class ApiRerankRequest(_Wire):
+    """`POST /1/rerank`: candidates that some other engine found, in its order."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    query: str = Field(description="text")
+    candidates: list[dict[str, Any]] = Field(
+        max_length=MAX_RERANK_CANDIDATES,
+        description=f"a list of at most {MAX_RERANK_CANDIDATES} objects, each with an objectID",
+    )
+
+
+class RankedCandidate(_Wire):
+    """One candidate in the new order."""
+
+    object_id: str = Field(alias="objectID")
+    score: float | None
+    """None where nothing could be scored: unknown products keep their place at the end."""
+
+
+class ApiRerankResponse(_Wire):
+    """The caller's candidates, best first."""
+
+    ranked: tuple[RankedCandidate, ...]
+    query_id: str = Field(alias="queryID")
+    processing_time_ms: int = Field(alias="processingTimeMS")
+    release: str
+    rung: Rung
+    degraded: tuple[Degradation, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class ErrorResponse(_Wire):
+    """Every answer that is not a success."""
+
+    message: str
+    status: int
+
+
+Health = Literal["ok"]

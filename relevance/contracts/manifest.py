@@ -1,0 +1,38 @@
+"""What a release promises of itself: the `manifest.json` at its top. Unknown fields are refused."""
+
+from datetime import datetime
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from relevance.contracts.models import FileEntry, Sha256
+
+FORMAT_VERSION: Final = 1
+
+
+class ReleaseManifest(BaseModel):
+    """Everything that one release holds, and where it came from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: Literal[1] = FORMAT_VERSION
+    release_id: str = Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
+    made_at: datetime
+    git_commit: str | None
+    """The code that built it; None outside a repository."""
+    inputs_sha256: Sha256
+    """Hash of all that the build read: catalogue, models and code. Equal inputs need no second build."""
+    catalogue: str
+    """The catalogue in words: which shop, how many lines, whether the data are simulated."""
+    products: int = Field(gt=0)
+    encoder_id: str | None
+    """None when the release has no vectors: every search is lexical then."""
+    dimension: int | None = Field(gt=0)
+    ranker_id: str | None
+    """None when the release has no ranker: the fused order stands."""
+    feature_names: tuple[str, ...] = ()
+    """What the ranker was trained on, in order."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """Offline, of the models in it; their own manifests say on which data."""
+    files: dict[str, FileEntry]
+    """Every other file of the release, by its path within the folder."""

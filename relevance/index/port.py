@@ -1,0 +1,50 @@
+"""The port that every product index stands behind: this one in a function's memory, or a service for larger shops."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from relevance.arrays import Rows, Vector
+from relevance.contracts.stages import UnderstoodQuery
+from relevance.features import Candidates
+from relevance.index.facets import FacetCount
+from relevance.index.table import CatalogueScale
+from relevance.understanding import BrandNames
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """The result set of a query, best first."""
+
+    rows: Rows
+    """Shape (k,): the products that paging can reach, at most `limit`."""
+    scores: Vector
+    """Shape (k,), in [0, 1]: fused, not increasing; all 0 when an empty query browses."""
+    count: int
+    """How many products are in the result set, reachable or not."""
+
+
+class ProductIndex(Protocol):
+    """Finds products and tells about them; a product is a row number, valid within one release."""
+
+    scale: CatalogueScale
+    brands: BrandNames
+    facet_names: tuple[str, ...]
+
+    def token_weights(self, tokens: Sequence[str]) -> Vector:
+        """Shape (m,), above 0: inverse document frequency of each token."""
+
+    def retrieve(self, query: UnderstoodQuery, limit: int) -> Retrieved:
+        """Products that match by word or by meaning, fused; all of them, newest first, for an empty query."""
+
+    def facets(self, query: UnderstoodQuery, names: Sequence[str], limit: int) -> dict[str, FacetCount]:
+        """How the whole result set spreads over facets of `facet_names`: the `limit` most frequent values of each."""
+
+    def candidates(self, query: UnderstoodQuery, rows: Rows) -> Candidates:
+        """What the features read of some products."""
+
+    def records(self, rows: Rows) -> list[dict[str, Any]]:
+        """What a hit shows of some products."""
+
+    def rows(self, product_ids: Sequence[str]) -> Rows:
+        """Shape (len(product_ids),): -1 for a product that the index does not hold."""

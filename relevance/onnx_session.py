@@ -1,0 +1,58 @@
+"""The one place that opens ONNX models: scorer, encoder and jobs all come through here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from relevance.arrays import Matrix
+from relevance.errors import ModelFailed, ReleaseRefused
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+
+def open_session(path: Path, *, threads: int = 1, optimised: bool = False) -> "onnxruntime.InferenceSession":
+    """Open a model for the CPU.
+
+    Args:
+        path: An ONNX file.
+        threads: Threads within one operator. One by default: a search has one core, and a second
+            thread that spins beside it makes both slower.
+        optimised: The file holds a graph that was optimised before it was saved, so it is taken as it is.
+            This spares about half of the opening time.
+
+    Raises:
+        ReleaseRefused: If the file is missing, damaged, or no model that this runtime can run.
+    """
+    import onnxruntime  # here, because it costs 0.1 s and a search without models never needs it
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3  # errors only: a warning about an odd machine is no news for a shopper
+    if optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's own exceptions share no parent but this one
+        raise ReleaseRefused(
+            f"{path}: no model that onnxruntime {onnxruntime.__version__} can open: {error}"
+        ) from error
+
+
+def run_session(session: "onnxruntime.InferenceSession", inputs: dict[str, Any]) -> Matrix:
+    """The first output of a model, as float32.
+
+    Raises:
+        ModelFailed: If the runtime fails, or if any number of the output is not finite.
+    """
+    try:
+        output = session.run(None, inputs)[0]
+    except Exception as error:  # as above
+        raise ModelFailed(f"a model failed: {error}") from error
+    result = np.asarray(output, dtype=np.float32)
+    if not np.isfinite(result).all():
+        raise ModelFailed(f"a model gave numbers that are not finite: {result.size} in all")
+    return result

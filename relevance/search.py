@@ -1,0 +1,219 @@
+"""One search: understand, retrieve, rerank, assemble. Where stages 1 and 3 run is the caller's choice of `Stages`."""
+
+import math
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import numpy as np
+
+from relevance.arrays import Matrix, Rows
+from relevance.contracts.api import PAGING_DEPTH, FacetStats, SearchParameters, SearchResponse
+from relevance.contracts.stages import (
+    Degradation,
+    PreprocessRequest,
+    RerankRequest,
+    RerankResponse,
+    UnderstoodQuery,
+)
+from relevance.errors import ModelFailed, ReleaseRefused
+from relevance.features import FEATURE_NAMES, feature_matrix
+from relevance.index.facets import FacetCount
+from relevance.index.port import ProductIndex
+from relevance.ranking import rerank
+from relevance.release import Release
+from relevance.understanding import MAX_QUERY_CHARACTERS, MAX_QUERY_TOKENS, read_query
+
+RERANK_LIMIT = 200
+"""How many products of the fused order the ranker orders anew; later pages follow the fused order."""
+
+
+class Stages(Protocol):
+    """The two stages that may run elsewhere; their answers are the same wherever they do."""
+
+    def understand(self, request: PreprocessRequest) -> UnderstoodQuery:
+        """Stage 1; never fails: what is missing is named in the answer's `degraded`."""
+
+    def rerank(self, request: RerankRequest) -> tuple[RerankResponse, tuple[Degradation, ...]]:
+        """Stage 3 and what it had to do without; raises ModelFailed when there is no ranker, or it gives no answer."""
+
+
+class InProcess:
+    """Both stages here, with one open release."""
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+
+    def understand(self, request: PreprocessRequest) -> UnderstoodQuery:
+        """See `Stages`."""
+        return understand(request, self._release)
+
+    def rerank(self, request: RerankRequest) -> tuple[RerankResponse, tuple[Degradation, ...]]:
+        """See `Stages`."""
+        return rerank_rows(request, self._release), ()
+
+
+def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
+    """Stage 1: tokens and their weights, the brand that is named, the query's vector."""
+    read = read_query(request.query)
+    found = release.index.brands.named_in(read.tokens)
+    brand, brand_tokens = found or (None, ())
+    understood = UnderstoodQuery(
+        query_id=request.query_id,
+        release=release.release_id,
+        query=read.query,
+        cut=read.cut,
+        normalised=read.normalised,
+        tokens=read.tokens,
+        weights=tuple(release.index.token_weights(read.tokens).tolist()),
+        brand=brand,
+        brand_tokens=brand_tokens,
+    )
+    if not read.tokens:
+        return understood
+    try:
+        if release.encoder is None:
+            raise ModelFailed(f"release {release.release_id} has no encoder")
+        vector = release.encoder.encode(read.query)
+    except ModelFailed:
+        return understood.model_copy(update={"degraded": ("vector",)})
+    return understood.model_copy(update={"vector": vector, "rung": "lambda"})
+
+
+def query_warnings(understood: UnderstoodQuery) -> list[str]:
+    """What the caller should know of how a query was read."""
+    if not understood.cut:
+        return []
+    return [f"query: only its first {MAX_QUERY_CHARACTERS} characters and {MAX_QUERY_TOKENS} words were searched for"]
+
+
+def rerank_rows(request: RerankRequest, release: Release) -> RerankResponse:
+    """Stage 3 for products of an open release.
+
+    Raises:
+        ReleaseRefused: If the request speaks of rows of another release than the open one.
+        ModelFailed: If the release has no ranker, or it gives no answer.
+    """
+    if request.release != release.release_id:
+        raise ReleaseRefused(f"candidates are of release {request.release}, open is {release.release_id}")
+    if release.scorer is None:
+        raise ModelFailed(f"release {release.release_id} has no ranker")
+    candidates = release.index.candidates(request.understood, np.array(request.rows, dtype=np.int64))
+    order, scores = rerank(request.understood, candidates, release.index.scale, release.scorer)
+    return RerankResponse(
+        query_id=request.query_id,
+        release=release.release_id,
+        ranker=release.scorer.ranker_id,
+        order=tuple(order.tolist()),
+        scores=tuple(scores.tolist()),
+    )
+
+
+def search(
+    parameters: SearchParameters, release: Release, stages: Stages, *, query_id: str, index_name: str
+) -> SearchResponse:
+    """One page of the answer to a query; `processing_time_ms` is 0 and left to the caller, who has a clock."""
+    index = release.index
+    understood = stages.understand(PreprocessRequest(query_id=query_id, query=parameters.query))
+    degraded: list[Degradation] = list(understood.degraded)
+    if understood.release != release.release_id:
+        raise ReleaseRefused(f"the query was read by release {understood.release}, open is {release.release_id}")
+
+    retrieved = index.retrieve(understood, PAGING_DEPTH)
+    rows = retrieved.rows
+    scores: dict[int, float] = {}
+    if understood.tokens:
+        head = rows[:RERANK_LIMIT]
+        try:
+            answer, lost = stages.rerank(
+                RerankRequest(
+                    query_id=query_id,
+                    release=release.release_id,
+                    understood=understood,
+                    rows=tuple(head.tolist()),
+                )
+            )
+            degraded.extend(lost)
+            rows = np.concatenate((head[np.array(answer.order, dtype=np.int64)], rows[RERANK_LIMIT:]))
+            scores = dict(zip(head.tolist(), answer.scores, strict=True))
+        except ModelFailed:
+            degraded.append("ranker")
+
+    start, length = _window(parameters)
+    shown = rows[start : start + length]
+    hits = [_retrieved(record, parameters.attributes_to_retrieve) for record in index.records(shown)]
+    if parameters.get_ranking_info:
+        _explain(hits, shown, understood, index, retrieved.rows[:RERANK_LIMIT], scores)
+    facets, warnings = _facets(parameters, understood, index)
+    reachable = min(retrieved.count, PAGING_DEPTH)
+    warnings.extend(query_warnings(understood))
+    return SearchResponse(
+        hits=hits,
+        nb_hits=retrieved.count,
+        page=parameters.page,
+        nb_pages=math.ceil(reachable / parameters.hits_per_page) if parameters.hits_per_page else 0,
+        hits_per_page=parameters.hits_per_page,
+        facets=None if facets is None else {name: count.counts for name, count in facets.items()},
+        facets_stats=None
+        if facets is None
+        else {name: _stats(count.numbers) for name, count in facets.items() if count.numbers},
+        query=parameters.query,
+        params=urlencode(parameters.model_dump(by_alias=True, exclude_unset=True), doseq=True),
+        query_id=query_id,
+        processing_time_ms=0,
+        index=index_name,
+        release=release.release_id,
+        rung=understood.rung,
+        degraded=tuple(dict.fromkeys(degraded)),
+        warnings=tuple(warnings),
+        offset=parameters.offset,
+        length=parameters.length,
+    )
+
+
+def _window(parameters: SearchParameters) -> tuple[int, int]:
+    """Where the page starts in the order, and how many hits it has; `offset` and `length` go before `page`."""
+    if parameters.offset is None and parameters.length is None:
+        return parameters.page * parameters.hits_per_page, parameters.hits_per_page
+    length = parameters.hits_per_page if parameters.length is None else parameters.length
+    return parameters.offset or 0, length
+
+
+def _retrieved(record: dict[str, Any], wanted: list[str]) -> dict[str, Any]:
+    if "*" in wanted:
+        return record
+    return {name: value for name, value in record.items() if name in wanted or name == "objectID"}
+
+
+def _explain(
+    hits: list[dict[str, Any]],
+    shown: Rows,
+    understood: UnderstoodQuery,
+    index: ProductIndex,
+    head: Rows,
+    scores: dict[int, float],
+) -> None:
+    """Add `_rankingInfo` to each hit: the features among the candidates, and the ranker's score."""
+    place = {row: number for number, row in enumerate(head.tolist())}
+    features: Matrix = feature_matrix(understood, index.candidates(understood, head), index.scale)
+    for hit, row in zip(hits, shown.tolist(), strict=True):
+        if row in place and understood.tokens:
+            named = dict(zip(FEATURE_NAMES, map(float, features[place[row]]), strict=True))
+            hit["_rankingInfo"] = {"fusedRank": place[row] + 1, "score": scores.get(row), "features": named}
+        else:
+            hit["_rankingInfo"] = {"fusedRank": None, "score": None, "features": {}}
+
+
+def _facets(
+    parameters: SearchParameters, understood: UnderstoodQuery, index: ProductIndex
+) -> tuple[dict[str, FacetCount] | None, list[str]]:
+    if not parameters.facets:
+        return None, []
+    wanted = list(dict.fromkeys(index.facet_names if "*" in parameters.facets else parameters.facets))
+    known = [name for name in wanted if name in index.facet_names]
+    warnings = [f"facets: {name} is no facet of this index" for name in wanted if name not in known]
+    return index.facets(understood, known, parameters.max_values_per_facet), warnings
+
+
+def _stats(numbers: tuple[float, float, float, float]) -> FacetStats:
+    lowest, highest, mean, total = numbers
+    return FacetStats(min=lowest, max=highest, avg=mean, sum=total)

@@ -1,0 +1,237 @@
+"""Build a release: a catalogue, its index and the models that search it, checked as one.
+
+Reads `products.jsonl` (input `catalogue`, `--catalogue`) and the models' folders `encoder/` and `ranker/` (input
+`models`, `--models`; a missing one makes a release without it), and writes `<output>/<release_id>/`. The release's path
+is the last line on standard output. A release that was built before from the same inputs is used again.
+
+Ends with 0; with 3 when some lines of the catalogue were refused and the rest kept; with 1 when there is no release.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from relevance.arrays import Matrix
+from relevance.catalogue import Catalogue, read_catalogue
+from relevance.contracts.manifest import ReleaseManifest
+from relevance.contracts.models import EncoderManifest, RankerManifest
+from relevance.contracts.products import Product
+from relevance.encoder import TextEncoder
+from relevance.errors import CatalogueError, ReleaseRefused, VitrineError
+from relevance.index.local import LocalIndex
+from relevance.product_text import embedding_text
+from relevance.release import MANIFEST, check_files, file_entry, open_release, read_manifest
+from sagemaker_jobs.folders import PROJECT, channel, model_folder
+
+BUILT, NO_RELEASE, SOME_REFUSED = 0, 1, 3
+ARTEFACTS = PROJECT / "models" / "artefacts"
+PRODUCT_TOKENS = 64
+"""Where the text of a product is cut for the encoder: title and, for most, the whole description."""
+_CHUNK = 512
+_SHOWN_LINES = 20
+
+Say = Callable[[str], None]
+Manifest = TypeVar("Manifest", EncoderManifest, RankerManifest)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job; returns the exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        folder = given.catalogue or channel("catalogue")
+        models = given.models or channel("models", ARTEFACTS)
+        output = given.output or model_folder()
+        catalogue = _read(folder / "products.jsonl")
+        release = build_release(
+            catalogue.products, models, output, described=_described(folder, catalogue), say=_say, threads=given.threads
+        )
+    except (VitrineError, OSError) as error:
+        print(f"build_release: {error}", file=sys.stderr)
+        return NO_RELEASE
+    print(release)
+    return SOME_REFUSED if catalogue.refused else BUILT
+
+
+def build_release(
+    products: Sequence[Product], models: Path, output: Path, *, described: str, say: Say, threads: int = 2
+) -> Path:
+    """Write a release into `output` and return its folder; an equal one that is there already is returned instead.
+
+    Args:
+        products: At least one, with distinct ids.
+        models: Holds `encoder/` and `ranker/`, or one of them, or neither.
+        output: Where releases lie.
+        described: The catalogue in words, for the manifest and the card.
+        say: Told what is going on.
+        threads: How many products are encoded at once.
+
+    Raises:
+        CatalogueError: If there are no products.
+        ReleaseRefused: If what was built does not open: a model that does not fit, say. Nothing is left behind.
+    """
+    if not products:
+        raise CatalogueError("the catalogue holds no product that can be taken in: a release needs at least one")
+    inputs_sha256 = _inputs_sha256(products, models)
+    for built in output.glob(f"*-{inputs_sha256[:8]}"):
+        if _is_equal(built, inputs_sha256):
+            say(f"release {built.name} was built from the same catalogue, models and code: used again")
+            return built
+    made_at = datetime.now(UTC).replace(microsecond=0)
+    release_id = f"{made_at:%Y%m%dT%H%M%S}-{inputs_sha256[:8]}"
+    output.mkdir(parents=True, exist_ok=True)
+    with _whole_or_nothing(output / release_id) as unfinished:
+        encoder = _copy_model(models / "encoder", unfinished / "encoder", EncoderManifest)
+        ranker = _copy_model(models / "ranker", unfinished / "ranker", RankerManifest)
+        vectors = None if encoder is None else _embed(products, unfinished / "encoder", say, threads)
+        say("writing the index")
+        LocalIndex.build(products, vectors, unfinished)
+        metrics = {f"ranker.{name}": value for name, value in ranker.metrics.items()} if ranker else {}
+        if encoder:
+            metrics["encoder.parity_cosine_mean"] = encoder.parity.cosine_mean
+        manifest = ReleaseManifest(
+            release_id=release_id,
+            made_at=made_at,
+            git_commit=_git_commit(),
+            inputs_sha256=inputs_sha256,
+            catalogue=described,
+            products=len(products),
+            encoder_id=encoder and encoder.encoder_id,
+            dimension=encoder and encoder.dimension,
+            ranker_id=ranker and ranker.ranker_id,
+            feature_names=ranker.feature_names if ranker else (),
+            metrics=metrics,
+            files={},
+        )
+        (unfinished / "card.md").write_text(_card(manifest, encoder, ranker))
+        files = {
+            path.relative_to(unfinished).as_posix(): file_entry(path)
+            for path in sorted(unfinished.rglob("*"))
+            if path.is_file()
+        }
+        manifest = manifest.model_copy(update={"files": files})
+        (unfinished / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n")
+        say("opening it, as a function would")
+        open_release(unfinished)
+    return output / release_id
+
+
+@contextmanager
+def _whole_or_nothing(folder: Path) -> Iterator[Path]:
+    """A folder to fill beside the one wanted; renamed when all went well, removed when not."""
+    unfinished = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _read(path: Path) -> Catalogue:
+    with path.open("rb") as file:
+        catalogue = read_catalogue(file)
+    for remark in (*catalogue.refused, *catalogue.warnings)[:_SHOWN_LINES]:
+        print(f"{path.name} {remark}", file=sys.stderr)
+    if len(catalogue.refused) > _SHOWN_LINES:
+        print(f"{path.name}: {len(catalogue.refused):,} lines refused in all", file=sys.stderr)
+    return catalogue
+
+
+def _described(folder: Path, catalogue: Catalogue) -> str:
+    report = folder / "report.json"
+    source = json.loads(report.read_text())["source"] if report.exists() else "products.jsonl"
+    return f"{source}: {len(catalogue.products):,} products, {len(catalogue.refused):,} lines refused"
+
+
+def _inputs_sha256(products: Sequence[Product], models: Path) -> str:
+    """Over the products, every file of the models, and the code that turns them into a release."""
+    hashed = hashlib.sha256()
+    for product in products:
+        hashed.update(product.model_dump_json().encode())
+    code = [*(PROJECT / "relevance").rglob("*.py"), Path(__file__)]
+    for path in (*sorted(models.glob("*/*")), *sorted(code)):
+        hashed.update(path.name.encode())
+        hashed.update(path.read_bytes())
+    return hashed.hexdigest()
+
+
+def _is_equal(folder: Path, inputs_sha256: str) -> bool:
+    try:
+        manifest = read_manifest(folder)
+        check_files(folder, manifest)
+    except ReleaseRefused:
+        return False
+    return manifest.inputs_sha256 == inputs_sha256
+
+
+def _copy_model(source: Path, target: Path, kind: type[Manifest]) -> Manifest | None:
+    """Copy a model's folder as it is; None where there is none."""
+    if not (source / MANIFEST).exists():
+        return None
+    shutil.copytree(source, target)
+    return kind.model_validate_json((source / MANIFEST).read_bytes())
+
+
+def _embed(products: Sequence[Product], encoder: Path, say: Say, threads: int) -> Matrix:
+    """Shape (n, d): the vector of each product."""
+    model = TextEncoder.load(encoder, threads=threads)
+    chunks = []
+    begun = time.monotonic()
+    for start in range(0, len(products), _CHUNK):
+        texts = [embedding_text(product) for product in products[start : start + _CHUNK]]
+        chunks.append(model.encode_batch(texts, max_tokens=PRODUCT_TOKENS))
+        done = start + len(texts)
+        seconds = time.monotonic() - begun
+        say(
+            f"encoding products: {done:,} of {len(products):,}, {done / seconds:,.0f}/s, "
+            f"{(len(products) - done) * seconds / done:.0f} s to go"
+        )
+    return np.concatenate(chunks)
+
+
+def _git_commit() -> str | None:
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or None
+
+
+def _card(manifest: ReleaseManifest, encoder: EncoderManifest | None, ranker: RankerManifest | None) -> str:
+    lines = [
+        f"# Release {manifest.release_id}",
+        "",
+        f"- Catalogue: {manifest.catalogue}",
+        f"- Made: {manifest.made_at:%Y-%m-%d %H:%M} UTC, code {manifest.git_commit or 'outside a repository'}",
+        f"- Encoder: {f'{encoder.encoder_id}, from {encoder.derived_from}' if encoder else 'none, searches by words'}",
+        f"- Ranker: {f'{ranker.ranker_id}, from {ranker.derived_from}' if ranker else 'none, fused order'}",
+    ]
+    lines += [f"- {name}: {value:.4f}" for name, value in manifest.metrics.items()]
+    lines += ["", "The cards of both models, with their limits and licences, lie beside them in this release."]
+    return "\n".join(lines) + "\n"
+
+
+def _say(message: str) -> None:
+    print(f"build_release: {message}", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sagemaker_jobs.build_release", description=__doc__)
+    parser.add_argument("--catalogue", type=Path, metavar="DIR", help="default: $SM_CHANNEL_CATALOGUE")
+    parser.add_argument("--models", type=Path, metavar="DIR", help="default: $SM_CHANNEL_MODELS, or those that ship")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: $SM_MODEL_DIR")
+    parser.add_argument("--threads", type=int, default=2, help="products encoded at once (default: 2)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
