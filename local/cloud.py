@@ -36,6 +36,8 @@ def aws_environment(port: int) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,  # a profile must not reach, or name, a real account
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
@@ -80,6 +82,7 @@ def start_emulator(progress: Progress, folder: LocalFolder, state: LocalState) -
             "S3_DATA_DIR": str(temporary / "s3"),
             "LAMBDA_WARM_TTL_SECONDS": "86400",  # workers that were warmed stay
             "POWERTOOLS_TRACE_DISABLED": "true",  # nobody receives traces here
+            "DOCKER_HOST": f"unix://{temporary}/no-docker",  # else it would clear away other emulators' containers
             "LOG_LEVEL": "WARNING",
         }
         server = start_server("cloud", [str(EMULATOR_PYTHON), "-m", "ministack"], log=log, environment=environment)

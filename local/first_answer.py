@@ -10,6 +10,8 @@ from typing import Any
 from local.gateway import UPSTREAM_CONNECTIONS
 from local.progress import StepFailed
 
+SEARCH = "/1/indexes/products/query"
+OTHER_FUNCTIONS = ("/1/analyze", "/1/rerank")
 SHOWN_HITS = 3
 PATIENCE_SECONDS = 90
 
@@ -27,11 +29,13 @@ def warm(address: str, key: str) -> None:
     body = {"query": "", "hitsPerPage": 1}
     with ThreadPoolExecutor(UPSTREAM_CONNECTIONS) as pool:
         while True:
-            statuses = list(pool.map(lambda _: _post(address, "query", body, key)[0], range(UPSTREAM_CONNECTIONS)))
+            searches = [pool.submit(_post, address, SEARCH, body, key) for _ in range(UPSTREAM_CONNECTIONS)]
+            statuses = [search.result()[0] for search in searches]
             if all(status == 200 for status in statuses):
+                list(pool.map(lambda path: _post(address, path, {"query": "warm"}, key), OTHER_FUNCTIONS))
                 return
             if time.monotonic() > until:
-                answer = _post(address, "query", body, key)[1]
+                answer = _post(address, SEARCH, body, key)[1]
                 why = f"searches were answered {sorted(set(statuses))}: {json.dumps(answer)[:500]}"
                 raise StepFailed("First answer", why, "read cloud.log; `make down` and `make up` start afresh")
             time.sleep(0.5)
@@ -40,7 +44,7 @@ def warm(address: str, key: str) -> None:
 def describe(address: str, key: str, shop: str) -> str:
     """The address, a command to try, and what it answers."""
     query = EXAMPLE_QUERIES.get(shop, "")
-    status, answer = _post(address, "query", {"query": query, "hitsPerPage": SHOWN_HITS}, key)
+    status, answer = _post(address, SEARCH, {"query": query, "hitsPerPage": SHOWN_HITS}, key)
     if status != 200:
         raise StepFailed("First answer", f"{status}: {json.dumps(answer)[:500]}", "read cloud.log")
     hits = [f"  {rank}. {hit.get('title')}{_price(hit)}" for rank, hit in enumerate(answer["hits"], start=1)]
@@ -53,7 +57,7 @@ def describe(address: str, key: str, shop: str) -> str:
             "",
             f"The API is at {address} (application id local, keys local-search and local-admin). Try:",
             "",
-            f"  curl -s {address}/1/indexes/products/query -H 'X-Algolia-API-Key: {key}' \\",
+            f"  curl -s {address}{SEARCH} -H 'X-Algolia-API-Key: {key}' \\",
             f"    -d '{json.dumps({'query': query, 'hitsPerPage': SHOWN_HITS})}'",
             "",
             "`make down` ends it.",
@@ -65,9 +69,9 @@ def _price(hit: dict[str, Any]) -> str:
     return f", {hit['price']:.2f} {hit.get('currency', '')}".rstrip() if hit.get("price") is not None else ""
 
 
-def _post(address: str, action: str, body: dict[str, Any], key: str) -> tuple[int, dict[str, Any]]:
+def _post(address: str, path: str, body: dict[str, Any], key: str) -> tuple[int, dict[str, Any]]:
     request = urllib.request.Request(
-        f"{address}/1/indexes/products/{action}",
+        address + path,
         data=json.dumps(body).encode(),
         headers={"Content-Type": "application/json", "X-Algolia-API-Key": key, "X-Algolia-Application-Id": "local"},
     )

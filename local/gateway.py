@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
+from multidict import CIMultiDict
 from yarl import URL
 
 STOREFRONT = Path(__file__).with_name("storefront")
@@ -25,7 +26,7 @@ BODY_LIMIT_BYTES = 10 * 1024**2
 
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding"}
-    | {"upgrade", "host", "content-length", "content-encoding", "accept-encoding"}
+    | {"upgrade", "host", "content-length"}
 )
 """Headers that belong to one connection, or that the HTTP library writes itself."""
 
@@ -92,14 +93,19 @@ async def _forward(request: web.Request) -> web.Response:
     headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
     body = await request.read()
     async with request.app[UPSTREAM].request(
-        request.method, target, headers=headers, data=body or None, allow_redirects=False
+        request.method,
+        target,
+        headers=headers,
+        data=body or None,
+        allow_redirects=False,
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     ) as answer:
-        kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP]
-        return web.Response(status=answer.status, headers=_without_cross_origin(kept), body=await answer.read())
-
-
-def _without_cross_origin(headers: list[tuple[str, str]]) -> dict[str, str]:
-    return {name: value for name, value in headers if not name.lower().startswith("access-control-")}
+        kept = CIMultiDict(
+            (name, value)
+            for name, value in answer.headers.items()
+            if name.lower() not in HOP_BY_HOP and not name.lower().startswith("access-control-")
+        )
+        return web.Response(status=answer.status, headers=kept, body=await answer.read())
 
 
 async def _storefront_page(_: web.Request) -> web.FileResponse:

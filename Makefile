@@ -1,0 +1,52 @@
+# Every command starts from a Python 3.11 to 3.13 and a Node 20 or newer, and installs the rest by itself.
+PYTHON ?= python3
+STAGE ?= dev
+VENV := .venv/bin
+
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
+
+.PHONY: help up down check test layers synth bench python-version environment test-environment
+
+help:
+	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey CATALOGUE=file"
+	@echo "make down    end what make up started"
+	@echo "make check   style, types, import contracts"
+	@echo "make test    check, and the tests; TORCH_INDEX_URL=address where the default index has no processor-only torch"
+	@echo "make layers  the Lambda layers, for this machine and for AWS"
+	@echo "make synth   the CloudFormation templates: STAGE=dev|staging|prod|local"
+	@echo "make bench   the figures of the README"
+
+python-version:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "Vitrine needs Python 3.11 to 3.13; $(PYTHON) is another. Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+
+up: python-version
+	@$(PYTHON) -m local.up
+
+down: python-version
+	@$(PYTHON) -m local.down
+
+environment: python-version
+	@$(PYTHON) -m local.environments up
+
+test-environment: environment
+	@$(PYTHON) -m local.environments dev
+
+check: test-environment
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+
+test: check
+	$(VENV)/python -m infra.build_layers
+	$(VENV)/python -m pytest
+
+layers: environment
+	$(VENV)/python -m infra.build_layers
+
+synth: layers
+	STAGE=$(STAGE) node_modules/.bin/cdk synth --quiet --no-notices
+
+bench: test-environment
+	$(VENV)/python -m benchmarks.relevance
