@@ -1,0 +1,126 @@
+"""The README's tables, written from the benchmarks' results, so that no figure is typed by hand.
+
+A table stands between `<!-- table:relevance -->` and `<!-- /table -->`. Without arguments this program rewrites the
+tables of the README; with `--check` it only says whether they are what the results say, and ends with 1 if not.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results_file import RESULTS
+from sagemaker_jobs.folders import PROJECT
+
+Results = Mapping[str, Any]
+
+_MARKED = re.compile(r"(<!-- table:([a-z_]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+
+_ENGINES = {
+    "bm25": "BM25 (title, description and brand as one text)",
+    "lexical": "Vitrine, words alone",
+    "dense": "Vitrine, meaning alone",
+    "fused": "Vitrine, fused",
+    "reranked": "Vitrine, fused and re-ranked",
+}
+_COUNTINGS = {"ndcg": "unjudged as bad", "ndcg_judged": "judged only"}
+
+
+class TableUnknown(Exception):
+    """A document asks for a table that no benchmark makes, or whose results were never measured."""
+
+
+def relevance_table(results: Results) -> str:
+    """Engines and their figures, then the differences with their intervals."""
+    rows = [
+        [_ENGINES[name], *(f"{means[figure]:.3f}" for figure in ("ndcg", "ndcg_judged", "judged", "recall"))]
+        for name, means in results["engines"].items()
+    ]
+    compared = [
+        [
+            f"{_short(entry['better'])} against {_short(entry['than'])}",
+            _COUNTINGS[entry["figure"]],
+            f"{entry['mean']:+.3f}",
+            f"{entry['low']:+.3f} to {entry['high']:+.3f}",
+        ]
+        for entry in results["differences"]
+    ]
+    engines = _table(["", "nDCG@10, unjudged as bad", "nDCG@10, judged only", "judged@10", "recall@100"], rows)
+    differences = _table(["nDCG@10", "counting", "difference", "95% interval"], compared)
+    return f"{engines}\n{differences}\n{results['queries']} queries. {_circumstances(results)}\n"
+
+
+def latency_table(results: Results) -> str:
+    """Milliseconds of a warm search, whole and by stage."""
+    rows = [[entry["what"], f"{entry['p50_ms']:.1f}", f"{entry['p99_ms']:.1f}"] for entry in results["measured"]]
+    table = _table(["warm, one thread", "p50 ms", "p99 ms"], rows)
+    return f"{table}\n{results['queries']:,} distinct queries, none asked before. {_circumstances(results)}\n"
+
+
+TABLES: Mapping[str, Callable[[Results], str]] = {"relevance": relevance_table, "latency": latency_table}
+
+
+def with_tables(text: str, results: Path = RESULTS) -> str:
+    """The document with every marked table as its results say.
+
+    Raises:
+        TableUnknown: If a marker names a table that no benchmark makes, or that was not measured yet.
+    """
+
+    def written(marked: re.Match[str]) -> str:
+        opening, name, closing = marked.groups()
+        path = results / f"{name}.json"
+        if name not in TABLES or not path.is_file():
+            raise TableUnknown(f"table {name!r}: expected one of {', '.join(TABLES)}, measured into {path.name}")
+        return opening + TABLES[name](json.loads(path.read_text(encoding="utf-8"))) + closing
+
+    return _MARKED.sub(written, text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; end with 1 if a table is out of date")
+    parser.add_argument("document", nargs="*", type=Path, default=[PROJECT / "README.md"])
+    given = parser.parse_args(arguments)
+    outdated = 0
+    for document in given.document:
+        text = document.read_text(encoding="utf-8")
+        try:
+            right = with_tables(text)
+        except TableUnknown as error:
+            print(f"{document.name}: {error}", file=sys.stderr)
+            return 1
+        if right == text:
+            continue
+        outdated += 1
+        if given.check:
+            print(f"{document.name}: a table is not what the results say: run `make tables`", file=sys.stderr)
+        else:
+            document.write_text(right, encoding="utf-8")
+    return 1 if given.check and outdated else 0
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _short(engine: str) -> str:
+    return {"bm25": "BM25", "reranked": "re-ranked"}.get(engine, engine)
+
+
+def _circumstances(results: Results) -> str:
+    machine = results["machine"]
+    products = results["release"]["products"]
+    return (
+        f"Icecat, {products:,} products; {results['date']}, code {results['code']}, "
+        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

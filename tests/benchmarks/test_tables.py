@@ -1,0 +1,62 @@
+import json
+
+import pytest
+
+from benchmarks.tables import TableUnknown, main, relevance_table, with_tables
+
+MACHINE = {"processor": "A chip", "cores": 2, "python": "3.11.7"}
+RESULTS = {
+    "date": "2026-11-22",
+    "code": "abc",
+    "machine": MACHINE,
+    "release": {"products": 19406},
+    "queries": 54,
+    "engines": {"bm25": {"ndcg": 0.8, "ndcg_judged": 0.85, "judged": 0.7, "recall": 0.9}},
+    "differences": [
+        {"better": "fused", "than": "bm25", "figure": "ndcg", "mean": 0.01, "low": -0.02, "high": 0.0449},
+    ],
+}
+
+
+@pytest.fixture
+def results(tmp_path):
+    (tmp_path / "relevance.json").write_text(json.dumps(RESULTS))
+    return tmp_path
+
+
+def test_a_table_shows_each_figure_and_each_interval():
+    table = relevance_table(RESULTS)
+
+    assert "| BM25 (title, description and brand as one text) | 0.800 | 0.850 | 0.700 | 0.900 |" in table
+    assert "| fused against BM25 | unjudged as bad | +0.010 | -0.020 to +0.045 |" in table
+    assert "54 queries. Icecat, 19,406 products; 2026-11-22" in table
+
+
+def test_only_what_stands_between_the_markers_changes(results):
+    text = "before\n<!-- table:relevance -->\nold\n<!-- /table -->\nafter\n"
+
+    written = with_tables(text, results)
+
+    assert written.startswith("before\n<!-- table:relevance -->\n| ")
+    assert written.endswith("<!-- /table -->\nafter\n")
+    assert "old" not in written
+    assert with_tables(written, results) == written
+
+
+@pytest.mark.parametrize("name", ["latency", "beauty"])
+def test_a_table_without_results_is_refused(results, name):
+    with pytest.raises(TableUnknown, match=name):
+        with_tables(f"<!-- table:{name} -->\n<!-- /table -->", results)
+
+
+def test_a_document_without_tables_is_in_order(tmp_path):
+    (tmp_path / "README.md").write_text("no tables")
+
+    assert main(["--check", str(tmp_path / "README.md")]) == 0
+
+
+def test_a_marker_that_nobody_measured_fails_the_check(tmp_path, capsys):
+    (tmp_path / "README.md").write_text("<!-- table:beauty -->\n<!-- /table -->")
+
+    assert main(["--check", str(tmp_path / "README.md")]) == 1
+    assert "beauty" in capsys.readouterr().err
