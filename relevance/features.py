@@ -13,7 +13,7 @@ from relevance.arrays import Matrix, Rows, Vector
 from relevance.bm25 import saturated_counts
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.fusion import fused_scores
-from relevance.index.lexical import FIELD_WEIGHTS
+from relevance.index.lexical import FIELD_WEIGHTS, SEARCHED_TOGETHER
 from relevance.index.table import CatalogueScale, ProductTable
 from relevance.index.tokens import token_hash
 from relevance.product_text import TEXT_FIELDS
@@ -22,7 +22,9 @@ from relevance.text import is_number
 _TITLE = TEXT_FIELDS.index("title")
 _BRAND = TEXT_FIELDS.index("brand")
 _DESCRIPTION = TEXT_FIELDS.index("description")
-_FIELD_WEIGHTS = np.array([FIELD_WEIGHTS[field] for field in TEXT_FIELDS], dtype=np.float32)
+# Shape (f, 2): which text fields the lexical index reads as one.
+_TOGETHER = np.array([[field in parts for parts in SEARCHED_TOGETHER.values()] for field in TEXT_FIELDS], np.float32)
+_SEARCH_WEIGHTS = np.array([FIELD_WEIGHTS[field] for field in SEARCHED_TOGETHER], dtype=np.float32)
 
 FEATURE_NAMES = (
     *(f"{field}_bm25" for field in TEXT_FIELDS),
@@ -68,8 +70,8 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
     Returns:
         Shape (n, len(FEATURE_NAMES)), float32, finite:
 
-        - `<field>_bm25`: BM25 of the query in that text field; `bm25`: their weighted sum, as retrieval weighs them;
-          `bm25_of_best`: that sum over the best candidate's, in [0, 1].
+        - `<field>_bm25`: BM25 of the query in that text field alone; `bm25`: in the fields that retrieval searches,
+          weighted as there; `bm25_of_best`: over the best candidate's, in [0, 1].
         - `title_coverage`, `coverage`: share of the query's tokens (by idf) in the title, in any field; in [0, 1].
         - `title_share`: share of the title's tokens that the query names; in [0, 1].
         - `title_pairs`: share of the query's neighbouring tokens that are neighbours in the title; in [0, 1].
@@ -98,7 +100,8 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
     counts = flat_counts.reshape(len(hashes), count, fields)
 
     field_bm25 = np.tensordot(weights, saturated_counts(counts, lengths, scale.mean_lengths), axes=1)  # (n, f)
-    bm25 = field_bm25 @ _FIELD_WEIGHTS
+    searched = saturated_counts(counts @ _TOGETHER, lengths @ _TOGETHER, scale.mean_lengths @ _TOGETHER)
+    bm25 = np.tensordot(weights, searched, axes=1) @ _SEARCH_WEIGHTS
     found: NDArray[np.bool_] = np.greater(counts, 0)
     found_anywhere = np.any(found, axis=2)  # (m, n)
     total_weight = max(float(weights.sum()), 1e-9)

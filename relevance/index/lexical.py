@@ -10,14 +10,18 @@ import tantivy
 from relevance.arrays import Rows, Vector
 from relevance.product_text import TEXT_FIELDS, AnalysedText
 
-FIELD_WEIGHTS: Mapping[str, float] = {
-    "title": 1.0,
-    "brand": 1.0,
-    "categories": 1.0,
-    "description": 1.0,
-    "attributes": 0.0,
+SEARCHED_TOGETHER: Mapping[str, tuple[str, ...]] = {
+    "text": ("title", "brand", "categories", "description"),
+    "attributes": ("attributes",),
 }
-"""What a field's BM25 score counts in the sum; a field of weight 0 is not searched."""
+"""The two fields of the index, and the text fields that each holds as one text.
+
+Summing the BM25 of title, brand and description counts a word that stands in all of them three times, each with its own
+idf; as one text it is the best of what was tried (decision 0002).
+"""
+
+FIELD_WEIGHTS: Mapping[str, float] = {"text": 1.0, "attributes": 0.25}
+"""What a field's BM25 score counts in the sum."""
 
 _SMALLEST_HEAP_BYTES = 128 << 20
 _HEAP_BYTES_PER_PRODUCT = 4096
@@ -25,7 +29,7 @@ _HEAP_BYTES_PER_PRODUCT = 4096
 
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    for field in TEXT_FIELDS:
+    for field in SEARCHED_TOGETHER:
         # The text is analysed before it comes here, so that index, query and features agree on what a token is.
         builder.add_text_field(field, stored=False, tokenizer_name="whitespace", index_option="position")
     return builder.build()
@@ -52,8 +56,9 @@ class LexicalIndex:
         writer = index.writer(heap_size=heap_bytes, num_threads=1)
         for text in texts:
             document = tantivy.Document()
-            for field, tokens in zip(TEXT_FIELDS, text, strict=True):
-                document.add_text(field, " ".join(tokens))
+            tokens_of = dict(zip(TEXT_FIELDS, text, strict=True))
+            for field, parts in SEARCHED_TOGETHER.items():
+                document.add_text(field, " ".join(token for part in parts for token in tokens_of[part]))
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
@@ -78,7 +83,8 @@ class LexicalIndex:
     def document_frequencies(self, tokens: Sequence[str]) -> Vector:
         """Shape (len(tokens),): in how many products each token stands, by the field that has most."""
         return np.array(
-            [max(self._searcher.doc_freq(field, token) for field in TEXT_FIELDS) for token in tokens], dtype=np.float32
+            [max(self._searcher.doc_freq(field, token) for field in SEARCHED_TOGETHER) for token in tokens],
+            dtype=np.float32,
         )
 
     def _query(self, tokens: Iterable[str]) -> tantivy.Query:
@@ -89,6 +95,5 @@ class LexicalIndex:
             )
             for token in dict.fromkeys(tokens)
             for field, weight in FIELD_WEIGHTS.items()
-            if weight
         ]
         return tantivy.Query.boolean_query(terms) if terms else tantivy.Query.empty_query()

@@ -15,7 +15,7 @@ from relevance.contracts.stages import UnderstoodQuery
 from relevance.features import Candidates
 from relevance.fusion import fused_scores
 from relevance.index.facets import FacetColumns, FacetCount
-from relevance.index.lexical import FIELD_WEIGHTS, LexicalIndex
+from relevance.index.lexical import LexicalIndex
 from relevance.index.port import Retrieved
 from relevance.index.records import ProductRecords
 from relevance.index.table import CatalogueScale, ProductTable
@@ -134,10 +134,7 @@ class LocalIndex:
         return self._vectors.cosines(query.vector, rows)
 
     def _without_a_word(self, query: UnderstoodQuery, rows: Rows) -> int:
-        """How many of these rows hold no word of the query in a searched field, and so are not in the lexical count."""
-        taken = self._table.take(rows).tokens
-        hits = np.isin(taken.values, [token_hash(token) for token in query.tokens])
-        texts = taken.owners[hits]
-        searched = np.array([FIELD_WEIGHTS[field] > 0 for field in TEXT_FIELDS])
-        matching = texts[searched[texts % len(TEXT_FIELDS)]] // len(TEXT_FIELDS)
-        return len(rows) - len(np.unique(matching))
+        """How many of these rows hold no word of the query, and so are not in the lexical count."""
+        texts = self._table.take(rows).tokens
+        hits = np.isin(texts.values, [token_hash(token) for token in query.tokens])
+        return len(rows) - len(np.unique(texts.owners[hits] // len(TEXT_FIELDS)))
