@@ -1,0 +1,77 @@
+"""The stages' stacks, synthesised once, with small stand-ins for the layers."""
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from cdk_app import wire
+from infra.layer_contents import LAYER_PACKAGES, LayerPlatform
+from infra.stage import Stage, stages
+
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+
+
+@dataclass(frozen=True)
+class Synthesised:
+    """A cloud assembly on disk."""
+
+    stage: Stage
+    folder: Path
+
+    def template(self, part: str) -> dict[str, Any]:
+        """The template of the stack `vitrine-<stage>-<part>`."""
+        file = self.folder / f"vitrine-{self.stage.name}-{part}.template.json"
+        template: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return template
+
+    def resources(self, part: str, kind: str) -> dict[str, dict[str, Any]]:
+        """The properties of every resource of one CloudFormation type, by logical id."""
+        found = self.template(part)["Resources"].items()
+        return {name: resource.get("Properties", {}) for name, resource in found if resource["Type"] == kind}
+
+    def function(self, folder: str) -> dict[str, Any]:
+        """The properties of the Lambda function made from `functions/<folder>/`."""
+        wanted = f"functions.{folder}.handler.lambda_handler"
+        (found,) = [
+            each for each in self.resources("search", "AWS::Lambda::Function").values() if each["Handler"] == wanted
+        ]
+        return found
+
+    def asset(self, folder: str) -> Path:
+        """The unzipped code of the function made from `functions/<folder>/`."""
+        key = self.function(folder)["Code"]["S3Key"].removesuffix(".zip")
+        return self.folder / f"asset.{key}"
+
+
+@pytest.fixture(scope="session")
+def layer_stand_in(tmp_path_factory):
+    """A platform whose layers hold one empty module each."""
+    folder = tmp_path_factory.mktemp("layers")
+    for layer in LAYER_PACKAGES:
+        (folder / layer / "python").mkdir(parents=True)
+        (folder / layer / "python" / f"{layer}_stand_in.py").touch()
+    return LayerPlatform(str(folder), "3.13", None)
+
+
+@pytest.fixture(scope="session")
+def synthesise(layer_stand_in, tmp_path_factory):
+    """A function that synthesises one stage, with fields of it changed."""
+
+    def make(name: str, **changed: Any) -> Synthesised:
+        stage = replace(stages(Path("/nowhere/releases"))[name], layers=layer_stand_in, **changed)
+        folder = tmp_path_factory.mktemp(f"assembly-{name}")
+        wire(cdk.App(outdir=str(folder)), stage).synth()
+        return Synthesised(stage, folder)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def dev(synthesise):
+    """Stage dev, as it is."""
+    return synthesise("dev")
