@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from pydantic import ValidationError
@@ -11,11 +11,8 @@ from pydantic import ValidationError
 from relevance.arrays import Matrix, Vector
 from relevance.contracts.models import EncoderManifest
 from relevance.errors import ReleaseRefused
-from relevance.onnx_session import open_session, run_session
+from relevance.onnx_session import Session, open_session, run_session
 from relevance.wordpiece import WordPiece
-
-if TYPE_CHECKING:
-    import onnxruntime
 
 QUERY_TOKENS = 64
 """Where a query is cut off, so that a pasted page costs no more than a long query."""
@@ -31,9 +28,7 @@ class TextEncoder:
     of texts: that is as fast as batches.
     """
 
-    def __init__(
-        self, session: "onnxruntime.InferenceSession", wordpiece: WordPiece, manifest: EncoderManifest, *, threads: int
-    ) -> None:
+    def __init__(self, session: Session, wordpiece: WordPiece, manifest: EncoderManifest, *, threads: int) -> None:
         self._session = session
         self._wordpiece = wordpiece
         self._threads = threads
@@ -59,7 +54,7 @@ class TextEncoder:
         found = session.get_outputs()[0].shape[-1]
         if found != manifest.dimension:
             raise ReleaseRefused(
-                f"encoder {manifest.encoder_id}: model.onnx gives {found} dimensions, manifest.json {manifest.dimension}"
+                f"encoder {manifest.encoder_id}: model.onnx has {found} dimensions, its manifest {manifest.dimension}"
             )
         return cls(session, wordpiece, manifest, threads=threads)
 

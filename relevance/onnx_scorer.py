@@ -1,7 +1,7 @@
 """The ranker of a release, run by ONNX."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from pydantic import ValidationError
 
@@ -9,16 +9,13 @@ from relevance.arrays import Matrix, Vector
 from relevance.contracts.models import RankerManifest
 from relevance.errors import FeatureMismatch, ReleaseRefused
 from relevance.features import FEATURE_NAMES
-from relevance.onnx_session import open_session, run_session
-
-if TYPE_CHECKING:
-    import onnxruntime
+from relevance.onnx_session import Session, open_session, run_session
 
 
 class OnnxScorer:
     """A model from features to one score a candidate."""
 
-    def __init__(self, session: "onnxruntime.InferenceSession", ranker_id: str) -> None:
+    def __init__(self, session: Session, ranker_id: str) -> None:
         self._session = session
         self.ranker_id = ranker_id
 

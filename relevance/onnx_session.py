@@ -1,18 +1,26 @@
 """The one place that opens ONNX models: scorer, encoder and jobs all come through here."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from relevance.arrays import Matrix
 from relevance.errors import ModelFailed, ReleaseRefused
 
-if TYPE_CHECKING:
-    import onnxruntime
+
+class Session(Protocol):
+    """An open model: onnxruntime's `InferenceSession`, named without importing it."""
+
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any]) -> list[Any]:
+        """The named outputs, or all; several threads may call it at once."""
+
+    def get_outputs(self) -> Sequence[Any]:
+        """The outputs' names, types and shapes."""
 
 
-def open_session(path: Path, *, threads: int = 1, optimised: bool = False) -> "onnxruntime.InferenceSession":
+def open_session(path: Path, *, threads: int = 1, optimised: bool = False) -> Session:
     """Open a model for the CPU.
 
     Args:
@@ -35,14 +43,15 @@ def open_session(path: Path, *, threads: int = 1, optimised: bool = False) -> "o
     if optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session: Session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return session
     except Exception as error:  # the runtime's own exceptions share no parent but this one
         raise ReleaseRefused(
             f"{path}: no model that onnxruntime {onnxruntime.__version__} can open: {error}"
         ) from error
 
 
-def run_session(session: "onnxruntime.InferenceSession", inputs: dict[str, Any]) -> Matrix:
+def run_session(session: Session, inputs: dict[str, Any]) -> Matrix:
     """The first output of a model, as float32.
 
     Raises:

@@ -8,6 +8,9 @@ from relevance.text import analyse
 TEXT_FIELDS = ("title", "brand", "categories", "description", "attributes")
 """The fields that words are searched in, in the order of everything that has a place per field."""
 
+PRODUCT_TOKENS = 64
+"""Where `embedding_text` is cut for the encoder: title and, for most products, the whole description."""
+
 AnalysedText = tuple[list[str], ...]
 """The tokens of one product, by field in the order of TEXT_FIELDS."""
 

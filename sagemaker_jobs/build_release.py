@@ -30,14 +30,12 @@ from relevance.contracts.products import Product
 from relevance.encoder import TextEncoder
 from relevance.errors import CatalogueError, ReleaseRefused, VitrineError
 from relevance.index.local import LocalIndex
-from relevance.product_text import embedding_text
+from relevance.product_text import PRODUCT_TOKENS, embedding_text
 from relevance.release import MANIFEST, check_files, file_entry, open_release, read_manifest
 from sagemaker_jobs.folders import PROJECT, channel, model_folder
 
 BUILT, NO_RELEASE, SOME_REFUSED = 0, 1, 3
 ARTEFACTS = PROJECT / "models" / "artefacts"
-PRODUCT_TOKENS = 64
-"""Where the text of a product is cut for the encoder: title and, for most, the whole description."""
 _CHUNK = 512
 _SHOWN_LINES = 20
 

@@ -1,6 +1,6 @@
 """The public API: Algolia's names on the wire, ours inside. The aliases stand here and nowhere else."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -73,6 +73,12 @@ class SearchResponse(_Wire):
     length: int | None = None
 
 
+class SearchResponses(_Wire):
+    """The answers to several searches, in the order asked."""
+
+    results: list[SearchResponse]
+
+
 class AnalyzeRequest(_Wire):
     """`POST /1/analyze`."""
 
@@ -97,7 +103,7 @@ class AnalyzeResponse(_Wire):
     warnings: tuple[str, ...] = ()
 
 
-class ApiRerankRequest(_Wire):
+class RerankGivenRequest(_Wire):
     """`POST /1/rerank`: candidates that some other engine found, in its order."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -117,7 +123,7 @@ class RankedCandidate(_Wire):
     """None where nothing could be scored: unknown products keep their place at the end."""
 
 
-class ApiRerankResponse(_Wire):
+class RerankGivenResponse(_Wire):
     """The caller's candidates, best first."""
 
     ranked: tuple[RankedCandidate, ...]
@@ -127,13 +133,3 @@ class ApiRerankResponse(_Wire):
     rung: Rung
     degraded: tuple[Degradation, ...]
     warnings: tuple[str, ...] = ()
-
-
-class ErrorResponse(_Wire):
-    """Every answer that is not a success."""
-
-    message: str
-    status: int
-
-
-Health = Literal["ok"]

@@ -60,6 +60,11 @@ class ProductTable:
         texts = (rows[:, np.newaxis] * len(TEXT_FIELDS) + np.arange(len(TEXT_FIELDS))).ravel()
         return ProductTable(self.tokens.take(texts), *(getattr(self, name)[rows] for name in _COLUMNS))
 
+    def joined(self, other: "ProductTable") -> "ProductTable":
+        """These products, then the other's."""
+        columns = (np.concatenate((getattr(self, name), getattr(other, name))) for name in _COLUMNS)
+        return ProductTable(self.tokens.joined(other.tokens), *columns)
+
     def __len__(self) -> int:
         return len(self.price_cents)
 

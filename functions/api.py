@@ -1,0 +1,108 @@
+"""What every HTTP route has in common: the envelope, keys, bodies, errors in the wire's shape."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from pydantic import BaseModel, ValidationError
+
+from functions.aws.key_store import key_store
+from functions.aws.release_store import StoreUnavailable
+from functions.environment import SearchSettings
+from functions.keys import KeyKind, require_key
+from functions.observability import logger
+from functions.serving import NoRelease
+from relevance.complaints import complaints, expectations, shortened
+from relevance.errors import BadRequest
+
+MAX_BODY_BYTES = 1 << 20
+JSON = "application/json"
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def error_response(message: str, status: int) -> Response[str]:
+    """The shape that every answer has that is not a success."""
+    headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return Response(status, JSON, json.dumps({"message": message, "status": status}), headers=dict(headers))
+
+
+def json_response(answer: BaseModel) -> Response[str]:
+    """A success."""
+    return Response(HTTPStatus.OK, JSON, answer.model_dump_json(by_alias=True, exclude_none=True))
+
+
+def new_api() -> APIGatewayHttpResolver:
+    """A resolver whose errors have the wire's shape, unknown routes and our own faults included."""
+    api = APIGatewayHttpResolver()
+
+    @api.exception_handler(BadRequest)
+    def bad_request(error: BadRequest) -> Response[str]:
+        return error_response(str(error), error.status)
+
+    @api.exception_handler([NoRelease, StoreUnavailable])
+    def unavailable(error: Exception) -> Response[str]:
+        logger.error("no answer possible", reason=str(error))
+        return error_response(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
+
+    @api.not_found
+    def not_found(_: NotFoundError) -> Response[str]:
+        event = api.current_event
+        return error_response(f"there is no {event.http_method} {event.path}", HTTPStatus.NOT_FOUND)
+
+    @api.exception_handler(Exception)
+    def our_fault(_: Exception) -> Response[str]:
+        logger.exception("unexpected error")
+        return error_response("Internal error; the log has it under this request's id", 500)
+
+    return api
+
+
+def authorise(api: APIGatewayHttpResolver, settings: SearchSettings, kinds: tuple[KeyKind, ...]) -> None:
+    """Raise BadRequest with status 403 unless the request carries a key of one of these kinds."""
+    event = api.current_event
+    headers = {name.lower(): value for name, value in (event.headers or {}).items()}
+    require_key(headers, event.query_string_parameters or {}, key_store(settings.key_parameter).ring(), kinds)
+
+
+def json_object(api: APIGatewayHttpResolver) -> dict[str, Any]:
+    """The body, a JSON object; an absent one is an empty object.
+
+    Raises:
+        BadRequest: If it is longer than MAX_BODY_BYTES (413), no JSON, or no object.
+    """
+    body = _body(api)
+    if not body.strip():
+        return {}
+    try:
+        given = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON ({error}): expected an object") from None
+    if not isinstance(given, dict):
+        raise BadRequest(f"the body is {shortened(given)}: expected an object")
+    return given
+
+
+def checked(model: type[Model], given: dict[str, Any]) -> Model:
+    """A request of ours from a JSON object; raises BadRequest naming fields, values and expectations."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise BadRequest("; ".join(complaints(error, expectations(model)))) from None
+
+
+def _body(api: APIGatewayHttpResolver) -> str:
+    try:
+        body = api.current_event.decoded_body or ""
+    except ValueError:
+        raise BadRequest("the body is not UTF-8: expected a JSON object") from None
+    if len(body.encode(errors="surrogatepass")) > MAX_BODY_BYTES:
+        raise BadRequest(f"the body is longer than {MAX_BODY_BYTES:,} bytes", status=413)
+    return body
+
+
+def _refuse_constant(name: str) -> Callable[..., Any]:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,126 @@
+"""The front door: one search, several in one call, health."""
+
+import time
+import uuid
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.api import JSON, authorise, json_object, json_response, new_api
+from functions.assemble_results.settings import AssembleSettings
+from functions.observability import logger, metrics
+from functions.remote_stages import RemoteStages
+from functions.serving import serving
+from relevance.complaints import shortened
+from relevance.contracts.api import MAX_QUERIES, SearchParameters, SearchResponse, SearchResponses
+from relevance.errors import BadRequest
+from relevance.parameters import from_text, parse_parameters
+from relevance.search import InProcess, Stages, search
+
+api = new_api()
+
+
+@cache
+def settings() -> AssembleSettings:
+    """Read once per execution environment."""
+    return AssembleSettings.from_environment()
+
+
+@api.post("/1/indexes/<index>/query")
+def search_by_body(index: str) -> Response[str]:
+    authorise(api, settings(), ("search", "admin"))
+    _require_index(index)
+    parameters, warnings = parse_parameters(json_object(api))
+    return json_response(_answer(parameters, warnings))
+
+
+@api.get("/1/indexes/<index>")
+def search_by_address(index: str) -> Response[str]:
+    authorise(api, settings(), ("search", "admin"))
+    _require_index(index)
+    written = api.current_event.query_string_parameters or {}
+    named = {name: value for name, value in written.items() if not name.lower().startswith("x-")}
+    parameters, warnings = parse_parameters(from_text(named))
+    return json_response(_answer(parameters, warnings))
+
+
+@api.post("/1/indexes/<index>/queries")
+def search_several(index: str) -> Response[str]:
+    authorise(api, settings(), ("search", "admin"))
+    if index != "*":
+        raise BadRequest(f"the index in the path is {shortened(index)}: expected *", status=404)
+    checked = [_one_of_several(place, given) for place, given in enumerate(_requests(json_object(api)))]
+    return json_response(SearchResponses(results=[_answer(*one) for one in checked]))
+
+
+@api.get("/1/health/live")
+def live() -> Response[str]:
+    return Response(HTTPStatus.OK, JSON, '{"status":"ok"}')
+
+
+@api.get("/1/health/ready")
+def ready() -> dict[str, str]:
+    return {"status": "ok", "release": serving(settings()).current().release_id}
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return api.resolve(event, context)
+
+
+def _answer(parameters: SearchParameters, warnings: list[str]) -> SearchResponse:
+    begun = time.perf_counter()
+    release = serving(settings()).current()
+    stages: Stages = InProcess(release)
+    if settings().search_path == "functions":
+        stages = RemoteStages(
+            release, settings().preprocess_function, settings().rerank_function, settings().stage_deadline_ms
+        )
+    answer = search(parameters, release, stages, query_id=uuid.uuid4().hex, index_name=settings().index_name)
+    took_ms = (time.perf_counter() - begun) * 1000
+    metrics.add_metric("SearchesAnswered", MetricUnit.Count, 1)
+    metrics.add_metric("SearchMilliseconds", MetricUnit.Milliseconds, took_ms)
+    metrics.add_metric("SearchesWithoutHits", MetricUnit.Count, answer.nb_hits == 0)
+    metrics.add_metric("SearchesDegraded", MetricUnit.Count, bool(answer.degraded))
+    logger.info(
+        "searched",
+        query_id=answer.query_id,
+        release=answer.release,
+        rung=answer.rung,
+        degraded=list(answer.degraded),
+        hits=answer.nb_hits,
+        took_ms=round(took_ms, 1),
+    )
+    return answer.model_copy(update={"processing_time_ms": round(took_ms), "warnings": (*warnings, *answer.warnings)})
+
+
+def _require_index(index: str) -> None:
+    if index != settings().index_name:
+        raise BadRequest(f"Index {index} does not exist: expected {settings().index_name}", status=404)
+
+
+def _requests(body: dict[str, Any]) -> list[Any]:
+    requests = body.get("requests")
+    if not isinstance(requests, list) or len(requests) > MAX_QUERIES:
+        raise BadRequest(f"requests is {shortened(requests)}: expected a list of at most {MAX_QUERIES} searches")
+    return requests
+
+
+def _one_of_several(place: int, given: Any) -> tuple[SearchParameters, list[str]]:
+    where = f"requests[{place}]"
+    if not isinstance(given, dict):
+        raise BadRequest(f"{where} is {shortened(given)}: expected an object")
+    fields = dict(given)
+    index, kind = fields.pop("indexName", None), fields.pop("type", "default")
+    if not isinstance(index, str):
+        raise BadRequest(f"{where}.indexName is {shortened(index)}: expected the name of an index")
+    _require_index(index)
+    if kind != "default":
+        raise BadRequest(f'{where}.type is {shortened(kind)}: expected "default"')
+    return parse_parameters(fields, where=f"{where}.")

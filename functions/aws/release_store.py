@@ -1,0 +1,133 @@
+"""Releases in S3, and the pointer in DynamoDB that says which one is live."""
+
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.aws.clients import dynamodb, s3
+from relevance.errors import ReleaseRefused, VitrineError
+from relevance.release import MANIFEST, check_files, read_manifest
+
+_PREFIX = "releases"
+_PARALLEL_TRANSFERS = 8
+
+
+class StoreUnavailable(VitrineError):
+    """S3 or DynamoDB did not answer."""
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Which releases are in use."""
+
+    live: str
+    previous: str | None
+    """What was live before: where a function that cannot open `live` turns to."""
+
+
+@dataclass(frozen=True)
+class ReleaseStore:
+    """The releases of one index, as a function sees them."""
+
+    bucket: str
+    table: str
+    index_name: str
+    folder: Path
+    """Where downloads lie."""
+
+    def pointer(self) -> Pointer | None:
+        """The pointer; None while nothing was ever published. Raises StoreUnavailable."""
+        try:
+            answer = dynamodb().get_item(
+                TableName=self.table, Key={"name": {"S": self.index_name}}, ConsistentRead=True
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise StoreUnavailable(f"the release pointer of {self.index_name} cannot be read: {error}") from error
+        item = answer.get("Item")
+        if item is None:
+            return None
+        return Pointer(item["live"]["S"], item["previous"]["S"] if "previous" in item else None)
+
+    def fetch(self, release_id: str) -> Path:
+        """The folder of a release on this machine, downloaded if it is not there.
+
+        Raises:
+            ReleaseRefused: If the bucket has no such release, or it has no manifest.
+            StoreUnavailable: If S3 does not answer.
+        """
+        target = self.folder / release_id
+        if target.is_dir():
+            return target
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{release_id}.", dir=self.folder))
+        try:
+            self._download(release_id, MANIFEST, unfinished)
+            manifest = read_manifest(unfinished)
+            with ThreadPoolExecutor(_PARALLEL_TRANSFERS) as pool:
+                list(pool.map(lambda name: self._download(release_id, name, unfinished), manifest.files))
+            try:
+                unfinished.rename(target)
+            except OSError:
+                if not target.is_dir():  # another process was quicker: its download serves as well
+                    raise
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        return target
+
+    def forget(self, release_id: str) -> None:
+        """Remove a download, so that the next `fetch` gets it anew."""
+        shutil.rmtree(self.folder / release_id, ignore_errors=True)
+
+    def _download(self, release_id: str, name: str, folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        key = f"{_PREFIX}/{release_id}/{name}"
+        try:
+            s3().download_file(self.bucket, key, str(path))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "403"):
+                raise ReleaseRefused(f"release {release_id}: s3://{self.bucket}/{key} is not there") from error
+            raise StoreUnavailable(f"s3://{self.bucket}/{key}: {error}") from error
+        except BotoCoreError as error:
+            raise StoreUnavailable(f"s3://{self.bucket}/{key}: {error}") from error
+
+
+def publish_release(folder: Path, bucket: str, table: str, index_name: str) -> str:
+    """Upload a release, its manifest last, and move the pointer to it; returns its id.
+
+    Raises:
+        ReleaseRefused: If the folder is not what its manifest says; nothing is uploaded then.
+    """
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    release_id = manifest.release_id
+
+    def upload(name: str) -> None:
+        s3().upload_file(str(folder / name), bucket, f"{_PREFIX}/{release_id}/{name}")
+
+    with ThreadPoolExecutor(_PARALLEL_TRANSFERS) as pool:
+        list(pool.map(upload, manifest.files))
+    upload(MANIFEST)
+    move_pointer(release_id, table, index_name)
+    return release_id
+
+
+def move_pointer(release_id: str, table: str, index_name: str) -> None:
+    """Make a release live; what was live becomes `previous`. Pointing at what is live already changes nothing."""
+    key = {"name": {"S": index_name}}
+    now = dynamodb().get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
+    live = now.get("live", {}).get("S")
+    if live == release_id:
+        return
+    # Two who publish at once: the second finds another release live than it read, and is refused.
+    dynamodb().update_item(
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET live = :next" + (", previous = :live" if live else ""),
+        ConditionExpression="live = :live" if live else "attribute_not_exists(live)",
+        ExpressionAttributeValues={":next": {"S": release_id}} | ({":live": {"S": live}} if live else {}),
+    )

@@ -1,0 +1,55 @@
+"""First stage of search: what a query means. A route of its own, and called by the front door."""
+
+import time
+import uuid
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.api import authorise, checked, json_object, json_response, new_api
+from functions.observability import logger, metrics
+from functions.preprocess_query.settings import PreprocessSettings
+from functions.serving import serving
+from relevance.contracts.api import AnalyzeRequest, AnalyzeResponse
+from relevance.contracts.stages import PreprocessRequest
+from relevance.search import query_warnings, understand
+
+api = new_api()
+
+
+@cache
+def settings() -> PreprocessSettings:
+    """Read once per execution environment."""
+    return PreprocessSettings.from_environment()
+
+
+@api.post("/1/analyze")
+def analyze() -> Response[str]:
+    begun = time.perf_counter()
+    authorise(api, settings(), ("search", "admin"))
+    asked = checked(AnalyzeRequest, json_object(api))
+    release = serving(settings()).current()
+    understood = understand(PreprocessRequest(query_id=uuid.uuid4().hex, query=asked.query), release)
+    return json_response(
+        AnalyzeResponse(
+            **understood.model_dump(include={"query", "normalised", "tokens", "weights", "brand", "query_id"}),
+            processing_time_ms=round((time.perf_counter() - begun) * 1000),
+            release=understood.release,
+            rung=understood.rung,
+            degraded=understood.degraded,
+            warnings=tuple(query_warnings(understood)),
+        )
+    )
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    metrics.add_metric("QueriesUnderstood", MetricUnit.Count, 1)
+    if "requestContext" in event:
+        return api.resolve(event, context)
+    release = serving(settings()).current()
+    return understand(PreprocessRequest.model_validate(event), release).model_dump(mode="json")

@@ -1,0 +1,75 @@
+"""Search parameters as callers send them: a JSON object, a query string, or a query string inside a JSON object."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from pydantic import ValidationError
+
+from relevance.complaints import complaints, expectations, shortened
+from relevance.contracts.api import SearchParameters
+from relevance.errors import BadRequest
+
+NOT_IMPLEMENTED = frozenset(
+    """
+    advancedSyntax advancedSyntaxFeatures allowTyposOnNumericTokens alternativesAsExact analytics analyticsTags
+    aroundLatLng aroundLatLngViaIP aroundPrecision aroundRadius attributeCriteriaComputedByMinProximity
+    attributeCriteriaComputedBy attributesToHighlight attributesToSnippet clickAnalytics decompoundQuery
+    disableExactOnAttributes disableTypoToleranceOnAttributes distinct enableABTest enablePersonalization
+    enableReRanking enableRules exactOnSingleWordQuery extensions facetFilters facetingAfterDistinct filters
+    highlightPostTag highlightPreTag ignorePlurals insideBoundingBox insidePolygon minProximity minWordSizefor1Typo
+    minWordSizefor2Typos minimumAroundRadius mode naturalLanguages numericFilters optionalFilters optionalWords
+    percentileComputation personalizationImpact queryLanguages queryType ranking reRankingApplyFilter
+    relevancyStrictness removeStopWords removeWordsIfNoResults renderingContent replaceSynonymsInHighlight
+    responseFields restrictHighlightAndSnippetArrays restrictSearchableAttributes ruleContexts semanticSearch
+    similarQuery snippetEllipsisText sortFacetValuesBy sumOrFiltersScores synonyms tagFilters typoTolerance
+    """.split()
+)
+"""Parameters of Algolia's that its clients may send and that change nothing here; an answer names those it met."""
+
+_EXPECTED = expectations(SearchParameters)
+_TEXT = frozenset({"query", "userToken"})
+
+
+def parse_parameters(given: Mapping[str, Any], *, where: str = "") -> tuple[SearchParameters, list[str]]:
+    """Check parameters, and say which of them change nothing.
+
+    Args:
+        given: A JSON object; its `params`, a query string, is taken in, and the object's own fields go before it.
+        where: What to put before a field's name in a message, such as "requests[1].".
+
+    Raises:
+        BadRequest: Naming the fields that are unknown or have a bad value, and what was expected.
+    """
+    fields = dict(given)
+    written = fields.pop("params", "")
+    if not isinstance(written, str):
+        raise BadRequest(f"{where}params is {shortened(written)}: expected text, such as query=shoes&page=1")
+    fields = from_text(dict(parse_qsl(written, keep_blank_values=True))) | fields
+    fields = {name: value for name, value in fields.items() if value is not None}
+    idle = sorted(NOT_IMPLEMENTED & fields.keys())
+    try:
+        parameters = SearchParameters.model_validate({name: fields[name] for name in fields if name not in idle})
+    except ValidationError as error:
+        raise BadRequest("; ".join(f"{where}{complaint}" for complaint in complaints(error, _EXPECTED))) from None
+    return parameters, [f"{where}{name} is not implemented and changes nothing" for name in idle]
+
+
+def from_text(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Values that came as text, as in a query string: numbers, yes/no and lists are read, the query stays text.
+
+    >>> from_text({"query": "7", "page": "2", "facets": "brand,price", "getRankingInfo": "true"})
+    {'query': '7', 'page': 2, 'facets': ['brand', 'price'], 'getRankingInfo': True}
+    """
+    return {name: text if name in _TEXT else _read(name, text) for name, text in fields.items()}
+
+
+def _read(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.split(",") if name in _LISTS else text
+
+
+_LISTS = frozenset({"facets", "attributesToRetrieve"})
