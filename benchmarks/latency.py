@@ -1,0 +1,89 @@
+"""How long a warm search takes, whole and stage by stage, with one thread and no query asked twice."""
+
+import gc
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from benchmarks.judgments import read_judgments
+from benchmarks.queries import queries_from_titles
+from benchmarks.results_file import read_arguments, write_results
+from relevance.contracts.api import PAGING_DEPTH, SearchParameters
+from relevance.contracts.stages import PreprocessRequest, RerankRequest, UnderstoodQuery
+from relevance.release import Release, open_release
+from relevance.search import RERANK_LIMIT, InProcess, rerank_rows, search, understand
+
+QUERIES = 2000
+WARM_UP = 100
+SEED = 20261122
+_QUERY_ID = "0" * 32
+
+
+def measure(release: Release, queries: Sequence[str], warm_up: Sequence[str]) -> list[dict[str, Any]]:
+    """p50 and p99 in ms of one search, and of each stage on its own, over `queries`."""
+    stages = InProcess(release)
+
+    def whole(query: str) -> None:
+        search(SearchParameters(query=query), release, stages, query_id=_QUERY_ID, index_name="products")
+
+    def understood(query: str) -> UnderstoodQuery:
+        return understand(PreprocessRequest(query_id=_QUERY_ID, query=query), release)
+
+    def rerank(request: RerankRequest) -> None:
+        rerank_rows(request, release)
+
+    measured = [_timed("search, all four stages", whole, queries, warm_up)]
+    measured.append(_timed("understand, query encoder included", understood, queries, warm_up))
+    if release.encoder is not None:
+        measured.append(_timed("of which the encoder", release.encoder.encode, queries, warm_up))
+    read = [understood(query) for query in queries]
+    measured.append(_timed("retrieve and fuse", lambda query: release.index.retrieve(query, PAGING_DEPTH), read))
+    if release.scorer is not None:
+        requests = [_rerank_request(query, release) for query in read]
+        measured.append(_timed(f"re-rank at most {RERANK_LIMIT}, features included", rerank, requests))
+    pages = [release.index.retrieve(query, PAGING_DEPTH).rows[:20] for query in read]
+    measured.append(_timed("read the records of a page of 20", release.index.records, pages))
+    return measured
+
+
+def _rerank_request(understood: UnderstoodQuery, release: Release) -> RerankRequest:
+    rows = release.index.retrieve(understood, PAGING_DEPTH).rows[:RERANK_LIMIT]
+    return RerankRequest(
+        query_id=_QUERY_ID, release=release.release_id, understood=understood, rows=tuple(rows.tolist())
+    )
+
+
+def _timed(
+    what: str, call: Callable[[Any], object], asked: Sequence[Any], warm_up: Iterable[Any] | None = None
+) -> dict[str, Any]:
+    for one in asked[:WARM_UP] if warm_up is None else warm_up:
+        call(one)
+    gc.collect()
+    took_ns = np.empty(len(asked))
+    for place, one in enumerate(asked):
+        start_ns = perf_counter_ns()
+        call(one)
+        took_ns[place] = perf_counter_ns() - start_ns
+    p50, p99 = np.percentile(took_ns / 1e6, [50, 99])
+    print(f"{what:45} p50 {p50:7.2f} ms   p99 {p99:7.2f} ms")
+    return {"what": what, "p50_ms": round(float(p50), 3), "p99_ms": round(float(p99), 3)}
+
+
+def main() -> int:
+    """Measure, print, write `latency.json`."""
+    given = read_arguments(__doc__)
+    release = open_release(given.release)
+    titles = [record["title"] for record in release.index.records(np.arange(release.manifest.products))]
+    derived = queries_from_titles(titles, QUERIES + WARM_UP, seed=SEED)
+    judged = [query for query in read_judgments(given.data) if query not in derived]
+    queries = derived[WARM_UP:] + judged
+    measured = measure(release, queries, warm_up=derived[:WARM_UP])
+    print(write_results("latency", given, {"queries": len(queries), "measured": measured}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
