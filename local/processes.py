@@ -38,17 +38,20 @@ class ServerProcess:
 
 
 def start_server(name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> ServerProcess:
-    """Start `command` in a group of its own, its output appended to `log`."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=dict(environment),
-            start_new_session=True,
-        )
-    return ServerProcess(name, process.pid, start_mark(process.pid) or "")
+    """Start `command`, whose first word is a path, in a group of its own, its output appended to `log`."""
+    appended = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    pid = os.posix_spawn(  # not Popen, which minds when it is forgotten: this server outlives the program
+        command[0],
+        command,
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), appended, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    return ServerProcess(name, pid, start_mark(pid) or "")
 
 
 def start_mark(pid: int) -> str | None:

@@ -30,7 +30,7 @@ class LocalState:
             stored = json.loads(file.read_text(encoding="utf-8"))
             servers = {name: ServerProcess(**server) for name, server in stored.pop("servers").items()}
             return cls(file=file, servers=servers, **stored)
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return cls(file=file)
 
     def write(self) -> None:
