@@ -39,25 +39,14 @@ def new_api() -> APIGatewayHttpResolver:
     """A resolver whose errors have the wire's shape, unknown routes and our own faults included."""
     api = APIGatewayHttpResolver()
 
-    @api.exception_handler(BadRequest)
-    def bad_request(error: BadRequest) -> Response[str]:
-        return error_response(str(error), error.status)
-
-    @api.exception_handler([NoRelease, StoreUnavailable])
-    def unavailable(error: Exception) -> Response[str]:
-        logger.error("no answer possible", reason=str(error))
-        return error_response(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
-
-    @api.not_found
     def not_found(_: NotFoundError) -> Response[str]:
         event = api.current_event
         return error_response(f"there is no {event.http_method} {event.path}", HTTPStatus.NOT_FOUND)
 
-    @api.exception_handler(Exception)
-    def our_fault(_: Exception) -> Response[str]:
-        logger.exception("unexpected error")
-        return error_response("Internal error; the log has it under this request's id", 500)
-
+    api.not_found(not_found)
+    api.exception_handler(BadRequest)(_bad_request)
+    api.exception_handler([NoRelease, StoreUnavailable])(_unavailable)
+    api.exception_handler(Exception)(_our_fault)
     return api
 
 
@@ -81,6 +70,9 @@ def json_object(api: APIGatewayHttpResolver) -> dict[str, Any]:
         given = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON ({error}): expected an object") from None
+    if "\\u" in body:
+        # Half a surrogate pair is what a cut emoji leaves behind; it can be neither searched for nor answered.
+        given = json.loads(json.dumps(given, ensure_ascii=False).encode(errors="replace"))
     if not isinstance(given, dict):
         raise BadRequest(f"the body is {shortened(given)}: expected an object")
     return given
@@ -106,3 +98,17 @@ def _body(api: APIGatewayHttpResolver) -> str:
 
 def _refuse_constant(name: str) -> Callable[..., Any]:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _bad_request(error: BadRequest) -> Response[str]:
+    return error_response(str(error), error.status)
+
+
+def _unavailable(error: Exception) -> Response[str]:
+    logger.error("no answer possible", reason=str(error))
+    return error_response(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _our_fault(_: Exception) -> Response[str]:
+    logger.exception("unexpected error")
+    return error_response("Internal error; the log has it under this request's id", HTTPStatus.INTERNAL_SERVER_ERROR)

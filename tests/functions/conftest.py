@@ -1,0 +1,92 @@
+"""The functions' surroundings: a bucket, a table and the keys, in moto."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from functions.assemble_results import handler as assemble_results
+from functions.aws import clients
+from functions.aws.key_store import key_store, write_keys
+from functions.aws.release_store import move_pointer, publish_release
+from functions.environment import SearchSettings
+from functions.keys import KeyRing, key_hash
+from functions.preprocess_query import handler as preprocess_query
+from functions.rerank import handler as rerank
+from functions.serving import serving
+
+CACHES = (
+    clients.s3,
+    clients.dynamodb,
+    clients.ssm,
+    clients.lambda_,
+    key_store,
+    serving,
+    assemble_results.settings,
+    preprocess_query.settings,
+    rerank.settings,
+)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda tells a function about its run."""
+
+    function_name: str = "function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+    aws_request_id: str = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 5000
+
+
+@pytest.fixture
+def lambda_context() -> Context:
+    return Context()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SearchSettings]:
+    """Settings in the environment, and the resources they name in moto; every cache is empty."""
+    settings = SearchSettings(
+        release_bucket="releases", pointer_table="pointer", key_parameter="/vitrine/keys", release_folder=str(tmp_path)
+    )
+    for name, value in settings.to_environment().items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        for cached in CACHES:
+            cached.cache_clear()
+        boto3.client("s3").create_bucket(
+            Bucket="releases", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
+        boto3.client("dynamodb").create_table(
+            TableName="pointer",
+            KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        write_keys(settings.key_parameter, KeyRing(search=(key_hash("search-key"),), admin=(key_hash("admin-key"),)))
+        yield settings
+    for cached in CACHES:
+        cached.cache_clear()
+
+
+@pytest.fixture
+def publish(settings: SearchSettings) -> Callable[[Path], str]:
+    """Upload a release and make it live."""
+    return lambda folder: publish_release(folder, settings.release_bucket, settings.pointer_table, settings.index_name)
+
+
+@pytest.fixture
+def install(settings: SearchSettings) -> Callable[[Path], None]:
+    """Make a release live that was downloaded before: quicker than `publish`, for tests of what comes after."""
+
+    def make_live(folder: Path) -> None:
+        (Path(settings.release_folder) / folder.name).symlink_to(folder)
+        move_pointer(folder.name, settings.pointer_table, settings.index_name)
+
+    return make_live

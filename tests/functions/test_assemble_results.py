@@ -1,0 +1,311 @@
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from functions.assemble_results import handler
+from functions.assemble_results.handler import lambda_handler
+from functions.serving import serving
+from relevance.contracts.api import MAX_QUERIES
+from tests.builders import a_release, an_http_event
+
+
+@pytest.fixture
+def ask(install, release_folder, lambda_context):
+    """Send one request to a shop whose release is live; returns status and body."""
+    install(release_folder)
+
+    def send(method: str, path: str, body: object = None, **event: Any) -> tuple[int, Any]:
+        response = lambda_handler(an_http_event(method, path, body, **event), lambda_context)
+        return response["statusCode"], json.loads(response["body"])
+
+    return send
+
+
+def ids(body):
+    return [hit["objectID"] for hit in body["hits"]]
+
+
+def test_a_search_finds_the_product_it_names(ask, release_folder):
+    status, body = ask("POST", "/1/indexes/products/query", {"query": "bluetooth headphones"})
+
+    assert status == 200
+    assert ids(body)[0] == "headset"
+    assert body["hits"][0] == body["hits"][0] | {"title": "Bluetooth headphones with microphone", "price": 79}
+    assert body["release"] == release_folder.name
+    assert body["rung"] == "lambda"
+    assert body["degraded"] == []
+    assert len(body["queryID"]) == 32
+    assert body["index"] == "products"
+    assert body["processingTimeMS"] >= 0
+
+
+def test_a_product_that_shares_no_word_is_found_by_meaning(ask):
+    _, body = ask("POST", "/1/indexes/products/query", {"query": "earphones for music"})
+
+    assert "headset" in ids(body)
+
+
+def test_units_match_however_they_are_written(ask):
+    _, body = ask("POST", "/1/indexes/products/query", {"query": "2TB"})
+
+    assert ids(body)[0] == "drive"
+
+
+def test_an_empty_query_shows_everything_newest_first(ask):
+    status, body = ask("POST", "/1/indexes/products/query", {"query": "", "hitsPerPage": 3})
+
+    assert status == 200
+    assert ids(body) == ["lamp", "drive", "kettle"]
+    assert (body["nbHits"], body["nbPages"], body["degraded"]) == (8, 3, [])
+
+
+def test_no_body_is_an_empty_query(ask):
+    status, body = ask("POST", "/1/indexes/products/query")
+
+    assert (status, body["nbHits"]) == (200, 8)
+
+
+def test_pages_follow_one_another_without_overlap(ask):
+    pages = [
+        ids(ask("POST", "/1/indexes/products/query", {"query": "quill", "hitsPerPage": 2, "page": page})[1])
+        for page in range(3)
+    ]
+    whole = ids(ask("POST", "/1/indexes/products/query", {"query": "quill"})[1])
+
+    assert [product for page in pages for product in page] == whole[:6]
+
+
+def test_offset_and_length_cut_a_window(ask):
+    whole = ids(ask("POST", "/1/indexes/products/query", {"query": ""})[1])
+    _, body = ask("POST", "/1/indexes/products/query", {"query": "", "offset": 2, "length": 3})
+
+    assert ids(body) == whole[2:5]
+
+
+def test_a_page_beyond_the_end_is_empty(ask):
+    status, body = ask("POST", "/1/indexes/products/query", {"query": "laptop", "page": 400})
+
+    assert (status, body["hits"]) == (200, [])
+
+
+def test_only_the_attributes_asked_for_come_back(ask):
+    _, body = ask("POST", "/1/indexes/products/query", {"query": "lamp", "attributesToRetrieve": ["title"]})
+
+    assert set(body["hits"][0]) == {"objectID", "title"}
+
+
+def test_facets_count_the_whole_result_set(ask):
+    _, body = ask("POST", "/1/indexes/products/query", {"query": "", "facets": ["brand", "price", "colour"]})
+
+    assert body["facets"]["brand"] == {"Quill": 3, "Tuff": 3, "Sonora": 2}
+    assert body["facets_stats"]["price"] == {"min": 19.9, "max": 649.0, "avg": pytest.approx(121.7875), "sum": 974.3}
+    assert body["warnings"] == ["facets: colour is no facet of this index"]
+
+
+def test_ranking_information_names_every_feature(ask):
+    _, body = ask("POST", "/1/indexes/products/query", {"query": "desk lamp", "getRankingInfo": True})
+
+    info = body["hits"][0]["_rankingInfo"]
+    assert info["features"]["title_coverage"] == pytest.approx(1.0)
+    assert info["score"] == pytest.approx(info["features"]["fused"])
+
+
+def test_a_search_by_address_is_a_search(ask):
+    status, body = ask(
+        "GET", "/1/indexes/products", query={"query": "kettle", "hitsPerPage": "1", "x-algolia-agent": "test"}
+    )
+
+    assert (status, ids(body)) == (200, ["kettle"])
+
+
+def test_several_searches_are_answered_in_order(ask):
+    requests = [
+        {"indexName": "products", "query": "kettle", "hitsPerPage": 1},
+        {"indexName": "products", "params": "query=desk%20lamp&hitsPerPage=1"},
+    ]
+
+    status, body = ask("POST", "/1/indexes/*/queries", {"requests": requests})
+
+    assert status == 200
+    assert [ids(result) for result in body["results"]] == [["kettle"], ["lamp"]]
+    assert len({result["queryID"] for result in body["results"]}) == 2
+
+
+def test_a_known_parameter_that_changes_nothing_is_named(ask):
+    _, body = ask("POST", "/1/indexes/products/query", {"query": "lamp", "clickAnalytics": True})
+
+    assert body["warnings"] == ["clickAnalytics is not implemented and changes nothing"]
+
+
+def test_health_needs_no_key(ask, release_folder):
+    assert ask("GET", "/1/health/live", key=None) == (200, {"status": "ok"})
+    assert ask("GET", "/1/health/ready", key=None) == (200, {"status": "ok", "release": release_folder.name})
+
+
+@pytest.mark.parametrize("key", [None, "", "wrong", "search-key ", "\ud800"])
+def test_a_wrong_key_is_refused(ask, key):
+    status, body = ask("POST", "/1/indexes/products/query", {"query": "lamp"}, key=key)
+
+    assert (status, body) == (403, {"message": "Invalid Application-ID or API key", "status": 403})
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"query": 7}, "query is 7: expected text"),
+        ({"query": ["lamp"]}, 'query is ["lamp"]: expected text'),
+        ({"page": -1}, "page is -1: expected a whole number from 0"),
+        ({"page": "two"}, 'page is "two": expected a whole number from 0'),
+        ({"page": True}, "page is true: expected a whole number from 0"),
+        ({"hitsPerPage": 10**6}, "hitsPerPage is 1000000: expected a whole number from 0 to 100"),
+        ({"facets": "brand"}, 'facets is "brand": expected a list of facet names'),
+        ({"qurey": "lamp"}, '"qurey" is not known: expected one of query, page'),
+        ({"params": 3}, "params is 3: expected text"),
+        ([1], "the body is [1]: expected an object"),
+        (7, "the body is 7: expected an object"),
+    ],
+)
+def test_a_bad_parameter_is_named_with_its_value_and_what_was_expected(ask, body, said):
+    status, answer = ask("POST", "/1/indexes/products/query", body)
+
+    assert status == 400
+    assert answer["status"] == 400
+    assert said in answer["message"]
+
+
+@pytest.mark.parametrize("raw", ["{", '{"query": }', '{"page": NaN}', "[" * 5000, '"\x00'])
+def test_invalid_json_is_said_to_be(ask, raw):
+    status, answer = ask("POST", "/1/indexes/products/query", raw_body=raw)
+
+    assert status == 400
+    assert "the body is not JSON" in answer["message"]
+
+
+def test_a_query_of_ten_thousand_characters_is_cut_and_says_so(ask):
+    status, body = ask("POST", "/1/indexes/products/query", {"query": "desk lamp " * 1000})
+
+    assert (status, ids(body)[0]) == (200, "lamp")
+    assert body["warnings"] == ["query: only its first 512 characters and 32 words were searched for"]
+
+
+@pytest.mark.parametrize("query", ["!!!", "\u0000", "\ud800", "🙂", "مرحبا", "跑步鞋", "'; DROP TABLE--", "<b>x</b>"])
+def test_an_odd_query_is_answered(ask, query):
+    status, body = ask("POST", "/1/indexes/products/query", {"query": query})
+
+    assert (status, body["degraded"]) == (200, [])
+
+
+def test_a_body_over_one_mebibyte_is_refused(ask):
+    status, answer = ask("POST", "/1/indexes/products/query", {"query": "x" * (1 << 20)})
+
+    assert (status, answer["status"]) == (413, 413)
+
+
+def test_an_unknown_index_is_not_found(ask):
+    status, answer = ask("POST", "/1/indexes/shoes/query", {"query": "lamp"})
+
+    assert (status, answer["message"]) == (404, "Index shoes does not exist: expected products")
+
+
+def test_an_unknown_route_is_not_found_in_the_wires_shape(ask):
+    status, answer = ask("GET", "/2/anything")
+
+    assert (status, answer) == (404, {"message": "there is no GET /2/anything", "status": 404})
+
+
+@pytest.mark.parametrize(
+    ("requests", "said"),
+    [
+        (None, "requests is null: expected a list"),
+        ([7], "requests[0] is 7: expected an object"),
+        ([{"query": "lamp"}], "requests[0].indexName is null: expected the name of an index"),
+        ([{"indexName": "products", "page": -1}], "requests[0].page is -1: expected a whole number"),
+        ([{"indexName": "products", "type": "facet"}], 'requests[0].type is "facet": expected "default"'),
+        ([{"indexName": "products"}] * (MAX_QUERIES + 1), f"expected a list of at most {MAX_QUERIES} searches"),
+    ],
+)
+def test_a_bad_search_among_several_is_named_by_its_place(ask, requests, said):
+    status, answer = ask("POST", "/1/indexes/*/queries", {"requests": requests})
+
+    assert status == 400
+    assert said in answer["message"]
+
+
+def test_a_search_without_a_published_release_is_unavailable(settings, lambda_context):
+    response = lambda_handler(an_http_event("POST", "/1/indexes/products/query", {}), lambda_context)
+
+    assert response["statusCode"] == 503
+    assert json.loads(response["body"])["message"] == "no release has been published yet"
+
+
+def test_a_release_without_models_answers_by_words_and_says_so(install, lambda_context, tmp_path):
+    install(a_release(tmp_path / "bare", encoder=False))
+
+    response = lambda_handler(an_http_event("POST", "/1/indexes/products/query", {"query": "lamp"}), lambda_context)
+
+    body = json.loads(response["body"])
+    assert (response["statusCode"], ids(body)) == (200, ["lamp"])
+    assert (body["rung"], body["degraded"]) == ("lexical", ["vector", "ranker"])
+
+
+def test_a_ranker_that_fails_leaves_the_fused_order(install, lambda_context, tmp_path):
+    install(a_release(tmp_path / "broken", weights={"title_length": float("nan")}))
+
+    response = lambda_handler(an_http_event("POST", "/1/indexes/products/query", {"query": "lamp"}), lambda_context)
+
+    body = json.loads(response["body"])
+    assert (response["statusCode"], ids(body)[0], body["degraded"]) == (200, "lamp", ["ranker"])
+
+
+def test_a_damaged_release_does_not_replace_the_one_before(publish, lambda_context, tmp_path, settings, release_folder):
+    publish(release_folder)
+    event = an_http_event("POST", "/1/indexes/products/query", {"query": "lamp"})
+    lambda_handler(event, lambda_context)
+    next_folder = a_release(tmp_path / "next", weights={"price_position": 1.0})
+    publish(next_folder)
+    damage_in_bucket(settings, next_folder.name)
+
+    holder = serving(settings_of_the_front_door())
+    holder.refresh()
+    body = json.loads(lambda_handler(event, lambda_context)["body"])
+
+    assert body["release"] == release_folder.name
+
+
+def test_a_new_release_is_swapped_in(publish, lambda_context, tmp_path, settings, release_folder):
+    publish(release_folder)
+    event = an_http_event("POST", "/1/indexes/products/query", {"query": "quill"})
+    lambda_handler(event, lambda_context)
+    dearest_first = a_release(tmp_path / "next", weights={"price_position": 1.0})
+    publish(dearest_first)
+
+    serving(settings_of_the_front_door()).refresh()
+    body = json.loads(lambda_handler(event, lambda_context)["body"])
+
+    assert body["release"] == dearest_first.name
+    assert ids(body)[0] == "laptop"
+
+
+def test_a_cold_function_falls_back_to_the_release_before_a_damaged_one(
+    publish, lambda_context, tmp_path, settings, release_folder
+):
+    publish(release_folder)
+    next_folder = a_release(tmp_path / "next", weights={"price_position": 1.0})
+    publish(next_folder)
+    damage_in_bucket(settings, next_folder.name)
+
+    response = lambda_handler(an_http_event("POST", "/1/indexes/products/query", {"query": "lamp"}), lambda_context)
+
+    assert json.loads(response["body"])["release"] == release_folder.name
+
+
+def damage_in_bucket(settings, release_id):
+    boto3.client("s3").put_object(
+        Bucket=settings.release_bucket, Key=f"releases/{release_id}/ranker/ranker.onnx", Body=b"half of it"
+    )
+
+
+def settings_of_the_front_door():
+    return handler.settings()
