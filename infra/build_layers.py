@@ -3,9 +3,11 @@
 Wheels only, so no compiler and no Docker. A layer whose requirements have not changed is left as it is.
 """
 
+import compileall
 import hashlib
 import json
 import os
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -48,8 +50,8 @@ class LayerBuildFailed(Exception):
 
 def fingerprint(layer: str, platform: LayerPlatform) -> str:
     """SHA-256 (hex) of all that decides what the layer holds."""
-    decides = [pinned_requirements(layer), platform.python_version, platform.uv_platform, RUNTIME_HAS, UNUSED]
-    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
+    decides = [pinned_requirements(layer), platform.python_version, platform.uv_platform]
+    return hashlib.sha256(json.dumps(decides).encode() + Path(__file__).read_bytes()).hexdigest()
 
 
 def build_layer(layer: str, platform: LayerPlatform) -> bool:
@@ -67,6 +69,8 @@ def build_layer(layer: str, platform: LayerPlatform) -> bool:
     packages = folder / "python"
     _install(pinned_requirements(layer), platform, packages)
     _remove(packages, [*UNUSED, *RUNTIME_HAS])
+    if platform.uv_platform is None:
+        _compile(packages)
     record.write_text(wanted, encoding="utf-8")
     return True
 
@@ -87,6 +91,11 @@ def _install(requirements: Sequence[str], platform: LayerPlatform, target: Path)
     run = subprocess.run([*command, *requirements], env=environment, capture_output=True, text=True, check=False)
     if run.returncode:
         raise LayerBuildFailed(f"{' '.join(requirements)} for {platform.folder}:\n{run.stderr.strip()}")
+
+
+def _compile(folder: Path) -> None:
+    # "unchecked": unpacking a layer changes the files' times, by which compiled code is otherwise found stale
+    compileall.compile_dir(folder, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 
 
 def _remove(folder: Path, patterns: Iterable[str]) -> None:

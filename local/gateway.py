@@ -16,7 +16,7 @@ from yarl import URL
 
 STOREFRONT = Path(__file__).with_name("storefront")
 
-UPSTREAM_CONNECTIONS = 4
+UPSTREAM_CONNECTIONS = 3
 """Requests beyond these wait here. The emulator starts a cold worker for each request that finds none free, and a
 cold one takes seconds on a small machine, while a warm one is free again within milliseconds."""
 

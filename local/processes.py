@@ -42,7 +42,7 @@ def start_server(name: str, command: Sequence[str], *, log: Path, environment: M
     appended = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     pid = os.posix_spawn(  # not Popen, which minds when it is forgotten: this server outlives the program
         command[0],
-        command,
+        list(command),
         environment,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
