@@ -14,7 +14,7 @@ help:
 	@echo "make test    check, and the tests; TORCH_INDEX_URL=address where the default index has no processor-only torch"
 	@echo "make layers  the Lambda layers, for this machine and for AWS"
 	@echo "make synth   the CloudFormation templates: STAGE=dev|staging|prod|local"
-	@echo "make bench   the figures of the README"
+	@echo "make bench   measure the release that make up built, and write the figures into the README"
 
 python-version:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
@@ -37,6 +37,7 @@ check: test-environment
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
+	$(VENV)/python -m benchmarks.tables --check
 
 test: check
 	$(VENV)/python -m infra.build_layers
@@ -50,3 +51,5 @@ synth: layers
 
 bench: test-environment
 	$(VENV)/python -m benchmarks.relevance
+	$(VENV)/python -m benchmarks.latency
+	$(VENV)/python -m benchmarks.tables

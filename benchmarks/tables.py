@@ -98,7 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         outdated += 1
         if given.check:
-            print(f"{document.name}: a table is not what the results say: run `make tables`", file=sys.stderr)
+            print(
+                f"{document.name}: a table is not what the results say: run `python -m benchmarks.tables`",
+                file=sys.stderr,
+            )
         else:
             document.write_text(right, encoding="utf-8")
     return 1 if given.check and outdated else 0

@@ -21,7 +21,11 @@ from relevance.errors import VitrineError
 from sagemaker_jobs.catalogues import complete_journey, icecat
 from sagemaker_jobs.folders import FolderMissing, data_folder, output_folder
 
-SHOPS = ("icecat", "complete_journey")
+SHOPS = {
+    "icecat": "Icecat (Icecat Open Content License; prices by the Chorus project)",
+    "complete_journey": "Complete Journey (simulated from real shopping patterns; MIT)",
+}
+"""Every public catalogue, and what its report and the release made of it say of it."""
 
 CLEAN, NOTHING_USABLE, SOME_REFUSED = 0, 1, 3
 SHOWN_LINES = 20
@@ -78,8 +82,8 @@ def _source(given: argparse.Namespace) -> tuple[str, Iterable[bytes | str]]:
                 f"{data / icecat.FILE} is not there: name the data's folder (--data or VITRINE_DATA), "
                 "or take another catalogue (--shop complete_journey, --catalogue FILE)"
             )
-        return shop, icecat.lines(data)
-    return shop, complete_journey.lines()
+        return SHOPS[shop], icecat.lines(data)
+    return SHOPS[shop], complete_journey.lines()
 
 
 def _lines(path: Path) -> Iterable[bytes]:
@@ -114,7 +118,7 @@ def _tell(kind: str, remarks: Sequence[LineRemark]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sagemaker_jobs.prepare_catalogue", description=__doc__)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--shop", choices=SHOPS, help="a public catalogue; by default icecat where its data lie")
+    which.add_argument("--shop", choices=list(SHOPS), help="a public catalogue; by default icecat where its data lie")
     which.add_argument("--catalogue", type=Path, metavar="FILE", help="a shop's own JSON lines (.gz and .xz too)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="where data sets lie (default: $VITRINE_DATA)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: $SM_OUTPUT_DATA_DIR")

@@ -106,6 +106,12 @@ def test_a_shop_whose_data_are_elsewhere_says_what_to_do(tmp_path, capsys):
     assert "VITRINE_DATA" in capsys.readouterr().err
 
 
+def test_simulated_products_are_called_simulated(tmp_path):
+    prepare_catalogue.main(["--shop", "complete_journey", "--output", str(tmp_path)])
+
+    assert "simulated" in json.loads((tmp_path / "report.json").read_text())["source"]
+
+
 def test_sagemaker_says_where_to_write(tmp_path, monkeypatch):
     monkeypatch.setenv("SM_OUTPUT_DATA_DIR", str(tmp_path / "out"))
     (tmp_path / "mine.jsonl").write_text(a_line(1))
