@@ -14,17 +14,18 @@ from relevance.errors import BadRequest
 NOT_IMPLEMENTED = frozenset(
     """
     advancedSyntax advancedSyntaxFeatures allowTyposOnNumericTokens alternativesAsExact analytics analyticsTags
-    aroundLatLng aroundLatLngViaIP aroundPrecision aroundRadius attributeCriteriaComputedByMinProximity
-    attributeCriteriaComputedBy attributesToHighlight attributesToSnippet clickAnalytics decompoundQuery
-    disableExactOnAttributes disableTypoToleranceOnAttributes distinct enableABTest enablePersonalization
-    enableReRanking enableRules exactOnSingleWordQuery extensions facetFilters facetingAfterDistinct filters
-    highlightPostTag highlightPreTag ignorePlurals insideBoundingBox insidePolygon minProximity minWordSizefor1Typo
-    minWordSizefor2Typos minimumAroundRadius mode naturalLanguages numericFilters optionalFilters optionalWords
-    percentileComputation personalizationImpact queryLanguages queryType ranking reRankingApplyFilter
+    aroundLatLng aroundLatLngViaIP aroundPrecision aroundRadius attributeCriteriaComputedBy
+    attributeCriteriaComputedByMinProximity attributesToHighlight attributesToSnippet clickAnalytics
+    decompoundQuery disableExactOnAttributes disableTypoToleranceOnAttributes distinct enableABTest
+    enablePersonalization enableReRanking enableRules exactOnSingleWordQuery extensions facetFilters
+    facetingAfterDistinct filters highlightPostTag highlightPreTag ignorePlurals insideBoundingBox insidePolygon
+    minimumAroundRadius minProximity minWordSizefor1Typo minWordSizefor2Typos mode naturalLanguages numericFilters
+    optionalFilters optionalWords percentileComputation personalizationImpact queryLanguages queryType ranking
     relevancyStrictness removeStopWords removeWordsIfNoResults renderingContent replaceSynonymsInHighlight
-    responseFields restrictHighlightAndSnippetArrays restrictSearchableAttributes ruleContexts semanticSearch
-    similarQuery snippetEllipsisText sortFacetValuesBy sumOrFiltersScores synonyms tagFilters typoTolerance
-    """.split()
+    reRankingApplyFilter responseFields restrictHighlightAndSnippetArrays restrictSearchableAttributes
+    ruleContexts semanticSearch similarQuery snippetEllipsisText sortFacetValuesBy sumOrFiltersScores synonyms
+    tagFilters typoTolerance
+    """.split()  # noqa: SIM905 (seventy lines of one name each would be no easier to read)
 )
 """Parameters of Algolia's that its clients may send and that change nothing here; an answer names those it met."""
 

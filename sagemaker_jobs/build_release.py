@@ -86,7 +86,7 @@ def build_release(
             say(f"release {built.name} was built from the same catalogue, models and code: used again")
             return built
     made_at = datetime.now(UTC).replace(microsecond=0)
-    release_id = f"{made_at:%Y%m%dT%H%M%S}-{inputs_sha256[:8]}"
+    release_id = _release_id(made_at, inputs_sha256)
     output.mkdir(parents=True, exist_ok=True)
     with _whole_or_nothing(output / release_id) as unfinished:
         encoder = _copy_model(models / "encoder", unfinished / "encoder", EncoderManifest)
@@ -122,6 +122,10 @@ def build_release(
         say("opening it, as a function would")
         open_release(unfinished)
     return output / release_id
+
+
+def _release_id(made_at: datetime, inputs_sha256: str) -> str:
+    return f"{made_at:%Y%m%dT%H%M%S}-{inputs_sha256[:8]}"
 
 
 @contextmanager

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from relevance.contracts.stages import PreprocessRequest
+from relevance.index.local import LocalIndex
+from relevance.release import open_release
+from relevance.search import understand
+from tests.builders import a_product, a_release
+
+
+@pytest.fixture(scope="module")
+def opened(release_folder):
+    return open_release(release_folder)
+
+
+def read(opened, query):
+    return understand(PreprocessRequest(query_id="0" * 32, query=query), opened)
+
+
+def ids(opened, rows):
+    return [record["objectID"] for record in opened.index.records(rows)]
+
+
+def test_every_product_finds_its_own_row(opened):
+    rows = opened.index.rows(["lamp", "nothing", "bag"])
+
+    assert rows.tolist() == [7, -1, 0]
+
+
+def test_the_result_set_is_counted_once_where_words_and_meaning_agree(opened):
+    query = read(opened, "wireless earphones")
+    retrieved = opened.index.retrieve(query, 1000)
+
+    assert retrieved.count == len(retrieved.rows) == len(set(retrieved.rows.tolist()))
+    assert (np.diff(retrieved.scores) <= 0).all()
+
+
+def test_facets_count_the_same_result_set(opened):
+    query = read(opened, "wireless earphones")
+
+    brands = opened.index.facets(query, ["brand"], 10)["brand"].counts
+
+    assert sum(brands.values()) == opened.index.retrieve(query, 1000).count
+
+
+def test_a_limit_cuts_the_reachable_and_not_the_count(opened):
+    query = read(opened, "quill")
+
+    retrieved = opened.index.retrieve(query, 1)
+
+    assert len(retrieved.rows) == 1
+    assert retrieved.count == opened.index.retrieve(query, 1000).count
+
+
+def test_a_query_that_nothing_matches_has_an_empty_result_set(opened):
+    query = read(opened, "zzzz").model_copy(update={"vector": None})
+
+    retrieved = opened.index.retrieve(query, 10)
+
+    assert (len(retrieved.rows), retrieved.count) == (0, 0)
+
+
+def test_the_count_holds_when_word_matches_exceed_what_is_fused(monkeypatch, opened):
+    query = read(opened, "wireless quill tuff")
+    whole = opened.index.retrieve(query, 1000).count
+
+    monkeypatch.setattr("relevance.index.local.LEXICAL_LIMIT", 2)
+
+    assert opened.index.retrieve(query, 1000).count == whole
+
+
+def test_a_product_whose_vector_is_all_zeros_is_found_by_words(tmp_path):
+    products = [a_product("a", "Red lamp"), a_product("b", "Blue chair")]
+    vectors = np.zeros((2, 4), dtype=np.float32)
+    vectors[1, 0] = 1.0
+
+    LocalIndex.build(products, vectors, tmp_path)
+
+    index = LocalIndex(tmp_path)
+    assert (len(index), index.dimension) == (2, 4)
+
+
+def test_one_product_is_a_catalogue(tmp_path):
+    opened = open_release(a_release(tmp_path, [a_product("only", "One red lamp")], weights={"fused": 1.0}))
+
+    assert ids(opened, opened.index.retrieve(read(opened, "lamp"), 10).rows) == ["only"]
+
+
+def test_products_without_price_brand_or_date_are_a_catalogue(tmp_path):
+    opened = open_release(a_release(tmp_path, [a_product("a", "Lamp"), a_product("b", "Chair")], weights={"fused": 1}))
+
+    assert opened.index.facet_names == ()
+    assert ids(opened, opened.index.retrieve(read(opened, ""), 10).rows) == ["a", "b"]

@@ -1,0 +1,36 @@
+import pytest
+from algoliasearch.search.models.search_params_object import SearchParamsObject
+
+from relevance.contracts.api import SearchParameters
+from relevance.errors import BadRequest
+from relevance.parameters import NOT_IMPLEMENTED, parse_parameters
+
+
+def test_every_parameter_of_the_official_client_is_implemented_or_named_as_not():
+    known = {field.alias for field in SearchParamsObject.model_fields.values()}
+    ours = {field.alias for field in SearchParameters.model_fields.values()}
+
+    assert known - ours == NOT_IMPLEMENTED & known
+    assert not ours & NOT_IMPLEMENTED
+
+
+def test_fields_beside_params_go_before_it():
+    parameters, _ = parse_parameters({"params": "query=lamp&page=2&facets=%5B%22brand%22%5D", "page": 1})
+
+    assert (parameters.query, parameters.page, parameters.facets) == ("lamp", 1, ["brand"])
+
+
+def test_null_is_the_same_as_leaving_out():
+    parameters, warnings = parse_parameters({"query": "lamp", "page": None, "filters": None})
+
+    assert (parameters.page, warnings) == (0, [])
+
+
+def test_a_message_says_which_search_it_is_about():
+    with pytest.raises(BadRequest, match=r"^requests\[2\]\.page is -1: expected a whole number from 0$"):
+        parse_parameters({"page": -1}, where="requests[2].")
+
+
+def test_all_bad_fields_are_named_at_once():
+    with pytest.raises(BadRequest, match=r"page is -1.*; hitsPerPage is 101"):
+        parse_parameters({"page": -1, "hitsPerPage": 101})

@@ -1,0 +1,100 @@
+import json
+
+import pytest
+
+from relevance.release import open_release
+from sagemaker_jobs import build_release
+from sagemaker_jobs.build_release import BUILT, NO_RELEASE, SOME_REFUSED, main
+from tests.builders import some_products, write_linear_ranker
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """A catalogue and a ranker to build with; no encoder, so that a build takes no time."""
+    catalogue = tmp_path / "catalogue"
+    catalogue.mkdir()
+    lines = [json.dumps(product.record()) for product in some_products()]
+    (catalogue / "products.jsonl").write_text("\n".join(lines) + "\n")
+    write_linear_ranker(tmp_path / "models" / "ranker", {"bm25": 1.0})
+    return tmp_path
+
+
+def build(folders):
+    return main(
+        [
+            *("--catalogue", str(folders / "catalogue")),
+            *("--models", str(folders / "models")),
+            *("--output", str(folders / "releases")),
+        ]
+    )
+
+
+def releases(folders):
+    return sorted(path.name for path in (folders / "releases").glob("*"))
+
+
+def test_the_releases_folder_is_the_last_line(folders, capsys):
+    status = build(folders)
+
+    folder = folders / "releases" / releases(folders)[0]
+    assert status == BUILT
+    assert capsys.readouterr().out.splitlines()[-1] == str(folder)
+    assert open_release(folder).manifest.products == 8
+
+
+def test_equal_inputs_are_built_once(folders, capsys):
+    build(folders)
+    build(folders)
+
+    assert len(releases(folders)) == 1
+    assert "used again" in capsys.readouterr().err
+
+
+def test_another_ranker_makes_another_release(folders):
+    build(folders)
+    write_linear_ranker(folders / "models" / "ranker", {"bm25": 1.0}, ranker_id="linear-2")
+
+    build(folders)
+
+    assert len(releases(folders)) == 2
+
+
+def test_a_damaged_release_is_not_used_again(folders, monkeypatch):
+    build(folders)
+    (folders / "releases" / releases(folders)[0] / "card.md").write_text("changed")
+    monkeypatch.setattr(build_release, "_release_id", lambda made_at, inputs: f"later-{inputs[:8]}")
+
+    build(folders)
+
+    assert len(releases(folders)) == 2
+
+
+def test_a_broken_line_is_named_and_the_rest_is_kept(folders, capsys):
+    with (folders / "catalogue" / "products.jsonl").open("a") as file:
+        file.write('{"objectID": "x"}\nnot json\n')
+
+    status = build(folders)
+
+    said = capsys.readouterr().err
+    assert status == SOME_REFUSED
+    assert "products.jsonl line 9: title is missing" in said
+    assert "products.jsonl line 10: not JSON" in said
+    assert open_release(folders / "releases" / releases(folders)[0]).manifest.products == 8
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "not json\n"])
+def test_a_catalogue_without_products_makes_no_release(folders, capsys, content):
+    (folders / "catalogue" / "products.jsonl").write_text(content)
+
+    status = build(folders)
+
+    assert status == NO_RELEASE
+    assert "a release needs at least one" in capsys.readouterr().err
+    assert not (folders / "releases").exists()
+
+
+def test_a_missing_catalogue_is_named(folders, capsys):
+    (folders / "catalogue" / "products.jsonl").unlink()
+
+    assert build(folders) == NO_RELEASE
+    assert "products.jsonl" in capsys.readouterr().err
