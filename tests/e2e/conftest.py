@@ -1,0 +1,82 @@
+"""A local cloud of the tests' own, brought up by the very command that a person types."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from algoliasearch.http.hosts import Host, HostsCollection
+from algoliasearch.search.client import SearchClientSync
+from algoliasearch.search.config import SearchConfig
+
+from local.cloud import free_port
+from local.folders import PROJECT
+
+KINDS = ("running shoes", "rain jacket", "wireless mouse", "coffee grinder")
+COLOURS = ("red", "blue", "green", "black", "white")
+PRODUCTS = 40
+
+
+@dataclass(frozen=True)
+class LocalCloud:
+    """One `make up`: where it is, and what it said."""
+
+    port: int
+    folder: Path
+    environment: dict[str, str]
+    said: str
+
+    def make(self, target: str) -> subprocess.CompletedProcess[str]:
+        """Run `make <target>` for this local cloud and no other."""
+        return subprocess.run(
+            ["make", target, f"PYTHON={sys.executable}"],
+            cwd=PROJECT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def client(self, key: str = "local-search") -> SearchClientSync:
+        """The official client as it comes, told only where to send its requests."""
+        config = SearchConfig("local", key)
+        config.hosts = HostsCollection([Host("127.0.0.1", scheme="http", port=self.port)])
+        config.read_timeout = 20_000
+        return SearchClientSync.create_with_config(config)
+
+
+@pytest.fixture(scope="session")
+def local_cloud(tmp_path_factory) -> Iterator[LocalCloud]:
+    """Up for all the tests that ask for it, down behind the last of them."""
+    folder = tmp_path_factory.mktemp("local-cloud")
+    catalogue = folder / "my_products.jsonl"
+    catalogue.write_text("\n".join(json.dumps(product(number)) for number in range(PRODUCTS)), encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if name not in {"SHOP", "MAKEFLAGS", "MAKELEVEL"}}
+    port = free_port()
+    environment |= {"VITRINE_LOCAL_FOLDER": str(folder / "state"), "CATALOGUE": str(catalogue), "PORT": str(port)}
+    cloud = LocalCloud(port, folder / "state", environment, "")
+    try:
+        up = cloud.make("up")
+        assert up.returncode == 0, f"{up.stdout}\n{up.stderr}"
+        yield LocalCloud(port, folder / "state", environment, up.stdout)
+    finally:
+        cloud.make("down")
+
+
+def product(number: int) -> dict[str, object]:
+    """One of `PRODUCTS` products; each kind comes in each colour."""
+    kind, colour = KINDS[number % len(KINDS)], COLOURS[number % len(COLOURS)]
+    return {
+        "objectID": f"p{number}",
+        "title": f"{colour.capitalize()} {kind}",
+        "brand": ("Acme", "Zenith")[number % 2],
+        "categories": ["Everything", kind],
+        "price": 10.0 + number,
+        "currency": "EUR",
+        "attributes": {"colour": colour},
+    }
