@@ -11,7 +11,7 @@ PROJECT = Path(__file__).parents[1]
 LAYERS_FOLDER = PROJECT / "build" / "layers"
 
 LAYER_PACKAGES = {
-    "base": ("pydantic", "aws-lambda-powertools", "aws-xray-sdk"),
+    "base": ("pydantic", "aws-lambda-powertools"),
     "search": ("numpy", "onnxruntime", "faiss-cpu", "tantivy", "PyStemmer"),
 }
 """Layer name -> the distributions it is made of; their versions are pyproject.toml's."""
