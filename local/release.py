@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from functions.aws.release_store import publish_release
-
 from local.cloud import aws_environment
 from local.commands import run
 from local.fingerprint import fingerprint_of
