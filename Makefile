@@ -10,7 +10,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 help:
 	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey CATALOGUE=file"
 	@echo "make down    end what make up started"
-	@echo "make check   style, types, import contracts"
+	@echo "make check   style, types, import contracts, documents"
 	@echo "make test    check, and the tests; TORCH_INDEX_URL=address where the default index has no processor-only torch"
 	@echo "make layers  the Lambda layers, for this machine and for AWS"
 	@echo "make synth   the CloudFormation templates: STAGE=dev|staging|prod|local"
@@ -37,6 +37,7 @@ check: test-environment
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
+	$(VENV)/python -m pytest -q tests/docs
 	$(VENV)/python -m benchmarks.tables --check
 
 test: check

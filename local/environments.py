@@ -6,9 +6,9 @@
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import time
-import venv
 from pathlib import Path
 
 from local.commands import run
@@ -19,6 +19,8 @@ UV = "uv==0.13.9"
 TORCH = "torch==2.13.0"
 EMULATOR = ("ministack==1.5.33", "boto3==1.43.106")
 """The AWS emulator, and the boto3 that its own pin of botocore allows; handlers run with both."""
+
+OLDEST_NODE = 20
 
 UP_GROUPS = ("functions", "infra", "local", "jobs")
 DEV_GROUPS = ("dev", "training")
@@ -47,13 +49,21 @@ def prepare(progress: Progress, folder: LocalFolder, *, for_tests: bool = False)
             install = [uv, "pip", "install", "--python", str(EMULATOR_PYTHON), *EMULATOR]
             run("Emulator's environment", install, log=log, advice=FETCH_ADVICE)
             _record(target, " ".join(EMULATOR))
-    if shutil.which("npm") is None:
-        raise StepFailed("CDK command line", "npm is not on this machine", "install Node 20 or newer, then run again")
+    _require_node()
     lock = (PROJECT / "package-lock.json").read_text(encoding="utf-8")
     if not _is_current(PROJECT / "node_modules", lock):
         with progress.step("CDK command line", log := folder.log("npm")):
             run("CDK command line", ["npm", "ci", "--no-audit", "--no-fund"], log=log, advice=FETCH_ADVICE)
             _record(PROJECT / "node_modules", lock)
+
+
+def _require_node() -> None:
+    advice = f"install Node {OLDEST_NODE} or newer, with npm, then run again"
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        raise StepFailed("CDK command line", "node or npm is not on this machine", advice)
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    if int(version.removeprefix("v").partition(".")[0] or 0) < OLDEST_NODE:
+        raise StepFailed("CDK command line", f"node is {version}", advice)
 
 
 def _project_environment(progress: Progress, folder: LocalFolder, *, for_tests: bool) -> None:
@@ -65,7 +75,8 @@ def _project_environment(progress: Progress, folder: LocalFolder, *, for_tests: 
         return
     with progress.step(title, log := folder.log("environment")):
         if not PYTHON.exists():
-            venv.create(target, with_pip=True)
+            advice = "install what Python needs to make environments (on Debian: python3-venv), then run again"
+            run(title, [sys.executable, "-m", "venv", target], log=log, advice=advice)
         uv = PYTHON.with_name("uv")
         if not uv.exists():
             run(title, [PYTHON, "-m", "pip", "install", "--quiet", UV], log=log, advice=FETCH_ADVICE)

@@ -1,5 +1,6 @@
 """What a person sees while `make up` works: each step as it begins and ends, and what it is doing now."""
 
+import shutil
 import sys
 import threading
 import time
@@ -82,14 +83,15 @@ class Progress:
                 if not shown:
                     continue
                 if self._out.isatty():
-                    print(f"\r\033[K          {shown[:110]}", end="", file=self._out, flush=True)
+                    room = shutil.get_terminal_size().columns - 11  # a line that wraps could not be taken back
+                    print(f"\r\033[K          {shown[:room]}", end="", file=self._out, flush=True)
                 else:
                     print(f"{time.time() - self._began:6.1f} s  still: {shown}", file=self._out, flush=True)
 
     @staticmethod
     def _describe(running: _Running) -> str:
         doing = last_lines(running.log, 1) if running.log else ""
-        return f"{running.title} {time.time() - running.began:.0f} s" + (f" ({doing.strip()[:60]})" if doing else "")
+        return f"{running.title} {time.time() - running.began:.0f} s" + (f" ({doing.strip()[:80]})" if doing else "")
 
 
 def last_lines(log: Path, lines: int = LAST_LINES) -> str:

@@ -1,6 +1,7 @@
 """The shop's catalogue, the release built from it, and its publication on the local cloud."""
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ SOME_REFUSED = 3
 
 PREPARE_CATALOGUE = (sys.executable, "-m", "sagemaker_jobs.prepare_catalogue")
 BUILD_RELEASE = (sys.executable, "-m", "sagemaker_jobs.build_release")
+
+KEPT_RELEASES = 3
 
 SHOPS = ("icecat", "complete_journey")
 
@@ -97,7 +100,17 @@ def build_release(progress: Progress, folder: LocalFolder, shop: Shop) -> Path:
     if not (release / "manifest.json").is_file():
         raise StepFailed("Release", f"{release} holds no manifest.json (log: {log})", "run `make up` again")
     record.write_text(str(release.absolute()), encoding="utf-8")
+    forget_old_releases(folder)
     return release
+
+
+def forget_old_releases(folder: LocalFolder) -> None:
+    """Keep the newest few; each change of the code makes another, and each holds its encoder and its products."""
+    records = sorted(folder.releases.glob("*.folder"), key=lambda record: record.stat().st_mtime)
+    for record in records[:-KEPT_RELEASES]:
+        shutil.rmtree(Path(record.read_text(encoding="utf-8")), ignore_errors=True)
+        shutil.rmtree(folder.catalogues / record.stem, ignore_errors=True)
+        record.unlink()
 
 
 def publish(progress: Progress, state: LocalState, release: Path) -> None:

@@ -38,7 +38,7 @@ def bring_up(progress: Progress, folder: LocalFolder, port: int) -> str:
     publish(progress, state, release.result())
     _gateway(progress, folder, state, port)
     address = f"http://127.0.0.1:{port}"
-    with progress.step("First answer", folder.log("cloud")):
+    with progress.step("First answer"):
         warm(address, SEARCH_KEY)
     return describe(address, SEARCH_KEY, shop.name)
 
@@ -103,6 +103,9 @@ def main() -> int:
     except StepFailed as failure:
         print(failure.explain(), file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. What had started still runs; `make down` ends it.", file=sys.stderr)
+        return 130
     finally:
         progress.close()
     progress.say("ready\n")

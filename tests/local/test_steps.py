@@ -1,14 +1,16 @@
 """What a person is told: steps with their seconds, and of a failed one which, why and what to do."""
 
 import io
+import os
 import sys
 
 import pytest
 
 from local.commands import run
 from local.fingerprint import fingerprint_of
+from local.folders import LocalFolder
 from local.progress import Progress, StepFailed, last_lines
-from local.release import Shop
+from local.release import Shop, forget_old_releases
 
 SPEAK_AND_FAIL = "print('line one'); print('no space left'); raise SystemExit(4)"
 
@@ -122,3 +124,16 @@ def test_a_shop_that_cannot_be_had_is_refused_before_anything_starts(tmp_path, m
 def _no_choice_from_outside(monkeypatch):
     for name in ("CATALOGUE", "SHOP", "VITRINE_DATA"):
         monkeypatch.delenv(name, raising=False)
+
+
+def test_only_the_newest_releases_are_kept(tmp_path):
+    folder = LocalFolder(tmp_path)
+    for age, name in enumerate(["newest", "second", "third", "oldest"]):
+        (folder.releases / name).mkdir(parents=True)
+        record = folder.releases / f"{name}.folder"
+        record.write_text(str(folder.releases / name))
+        os.utime(record, (1000 - age, 1000 - age))
+
+    forget_old_releases(folder)
+
+    assert {path.name for path in folder.releases.iterdir() if path.is_dir()} == {"newest", "second", "third"}
