@@ -1,6 +1,7 @@
 """The first searches: they warm the functions, and one is shown."""
 
 import json
+import shlex
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +17,7 @@ SHOWN_HITS = 3
 PATIENCE_SECONDS = 90
 
 EXAMPLE_QUERIES = {"icecat": "wireless mouse", "complete_journey": "orange juice"}
-"""Shop -> a query that it has products for; any other shop is asked for everything."""
+"""Shop -> a query that it has products for; any other is asked for the first words of one of its titles."""
 
 
 def warm(address: str, key: str) -> None:
@@ -43,7 +44,7 @@ def warm(address: str, key: str) -> None:
 
 def describe(address: str, key: str, shop: str) -> str:
     """The address, a command to try, and what it answers."""
-    query = EXAMPLE_QUERIES.get(shop, "")
+    query = EXAMPLE_QUERIES.get(shop) or _words_of_a_title(address, key)
     status, answer = _post(address, SEARCH, {"query": query, "hitsPerPage": SHOWN_HITS}, key)
     if status != 200:
         raise StepFailed("First answer", f"{status}: {json.dumps(answer)[:500]}", "read cloud.log")
@@ -58,11 +59,16 @@ def describe(address: str, key: str, shop: str) -> str:
             f"The API is at {address} (application id local, keys local-search and local-admin). Try:",
             "",
             f"  curl -s {address}{SEARCH} -H 'X-Algolia-API-Key: {key}' \\",
-            f"    -d '{json.dumps({'query': query, 'hitsPerPage': SHOWN_HITS})}'",
+            f"    -d {shlex.quote(json.dumps({'query': query, 'hitsPerPage': SHOWN_HITS}))}",
             "",
             "`make down` ends it.",
         ]
     )
+
+
+def _words_of_a_title(address: str, key: str) -> str:
+    _, answer = _post(address, SEARCH, {"query": "", "hitsPerPage": 1}, key)
+    return " ".join(hit["title"].split()[:2]) if (hit := next(iter(answer.get("hits", [])), None)) else ""
 
 
 def _price(hit: dict[str, Any]) -> str:

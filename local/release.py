@@ -88,7 +88,7 @@ def build_release(progress: Progress, folder: LocalFolder, shop: Shop) -> Path:
             accepted=(0, SOME_REFUSED),
         )
     if code_returned == SOME_REFUSED:
-        progress.say(f"some products were refused and the rest kept: {last_lines(log, 1).strip()} (all in {log})")
+        progress.say(f"some products were refused and the rest kept (all of it in {log}):\n{last_lines(log, 5)}")
     with progress.step("Release", log := folder.log("release")):
         run(
             "Release",

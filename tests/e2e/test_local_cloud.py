@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.local_cloud, pytest.mark.slow]
 def test_make_up_shows_the_address_a_command_and_a_first_answer(local_cloud):
     assert f"http://127.0.0.1:{local_cloud.port}" in local_cloud.said
     assert "curl -s http://127.0.0.1" in local_cloud.said
-    assert "40 products in" in local_cloud.said
+    assert "  1. Red running shoes, 10.00 EUR" in local_cloud.said
 
 
 def test_the_official_client_finds_a_product_by_its_words(local_cloud):
