@@ -13,7 +13,7 @@ from relevance.arrays import Matrix, Rows, Vector
 from relevance.bm25 import saturated_counts
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.fusion import fused_scores
-from relevance.index.lexical import FIELD_WEIGHTS, SEARCHED_TOGETHER
+from relevance.index.retrieval import SEARCHED_TOGETHER, SERVED
 from relevance.index.table import CatalogueScale, ProductTable
 from relevance.index.tokens import token_hash
 from relevance.product_text import TEXT_FIELDS
@@ -24,7 +24,7 @@ _BRAND = TEXT_FIELDS.index("brand")
 _DESCRIPTION = TEXT_FIELDS.index("description")
 # Shape (f, 2): which text fields the lexical index reads as one.
 _TOGETHER = np.array([[field in parts for parts in SEARCHED_TOGETHER.values()] for field in TEXT_FIELDS], np.float32)
-_SEARCH_WEIGHTS = np.array([FIELD_WEIGHTS[field] for field in SEARCHED_TOGETHER], dtype=np.float32)
+_SEARCH_WEIGHTS = np.array([SERVED.field_weights[field] for field in SEARCHED_TOGETHER], dtype=np.float32)
 
 FEATURE_NAMES = (
     *(f"{field}_bm25" for field in TEXT_FIELDS),
@@ -134,7 +134,7 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
         np.zeros(count) if cosines is None else cosines,
         np.zeros(count) if cosines is None else cosines - cosines.max(),
         np.full(count, cosines is None),
-        fused_scores(bm25, cosines),
+        fused_scores(bm25, cosines, lexical_share=SERVED.lexical_share),
         scale.position("price_cents", candidates.table.price_cents),
         scale.position("released_days", candidates.table.released_days),
         np.full(count, np.log1p(len(query.tokens))),

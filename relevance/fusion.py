@@ -4,11 +4,8 @@ import numpy as np
 
 from relevance.arrays import Vector
 
-LEXICAL_SHARE = 0.5
-"""What the word match counts in a fused score, in [0, 1]; docs/decisions/0002 says how it was chosen."""
 
-
-def fused_scores(bm25: Vector, cosines: Vector | None, *, lexical_share: float = LEXICAL_SHARE) -> Vector:
+def fused_scores(bm25: Vector, cosines: Vector | None, *, lexical_share: float) -> Vector:
     """One score per candidate: each side scaled to its best and worst candidate, then a weighted mean.
 
         fused = share * bm25 / max(bm25) + (1 - share) * (cosine - min) / (max - min)

@@ -8,20 +8,8 @@ import numpy as np
 import tantivy
 
 from relevance.arrays import Rows, Vector
+from relevance.index.retrieval import SEARCHED_TOGETHER
 from relevance.product_text import TEXT_FIELDS, AnalysedText
-
-SEARCHED_TOGETHER: Mapping[str, tuple[str, ...]] = {
-    "text": ("title", "brand", "categories", "description"),
-    "attributes": ("attributes",),
-}
-"""The two fields of the index, and the text fields that each holds as one text.
-
-Summing the BM25 of title, brand and description counts a word that stands in all of them three times, each with its own
-idf; as one text it is the best of what was tried (decision 0002).
-"""
-
-FIELD_WEIGHTS: Mapping[str, float] = {"text": 1.0, "attributes": 0.25}
-"""What a field's BM25 score counts in the sum."""
 
 _SMALLEST_HEAP_BYTES = 128 << 20
 _HEAP_BYTES_PER_PRODUCT = 4096
@@ -67,13 +55,13 @@ class LexicalIndex:
         if segments > 1:
             raise RuntimeError(f"the lexical index of {len(texts)} products came out in {segments} segments, not 1")
 
-    def search(self, tokens: Iterable[str], limit: int) -> tuple[Rows, Vector, int]:
-        """Products that hold any of the tokens, best BM25 first.
+    def search(self, tokens: Iterable[str], weights: Mapping[str, float], limit: int) -> tuple[Rows, Vector, int]:
+        """Products that hold any of the tokens, best weighted sum of their fields' BM25 first.
 
         Returns:
             Rows, shape (k,), k <= limit; their scores, shape (k,), above 0; and how many products match in all.
         """
-        query = self._query(tokens)
+        query = self._query(tokens, weights)
         result = self._searcher.search(query, limit=max(limit, 1), count=True)
         hits = result.hits[:limit]
         rows = np.fromiter((address.doc for _, address in hits), dtype=np.int64, count=len(hits))
@@ -87,13 +75,13 @@ class LexicalIndex:
             dtype=np.float32,
         )
 
-    def _query(self, tokens: Iterable[str]) -> tantivy.Query:
+    def _query(self, tokens: Iterable[str], weights: Mapping[str, float]) -> tantivy.Query:
         terms = [
             (
                 tantivy.Occur.Should,
                 tantivy.Query.boost_query(tantivy.Query.term_query(self._schema, field, token), weight),
             )
             for token in dict.fromkeys(tokens)
-            for field, weight in FIELD_WEIGHTS.items()
+            for field, weight in weights.items()
         ]
         return tantivy.Query.boolean_query(terms) if terms else tantivy.Query.empty_query()

@@ -18,24 +18,19 @@ from relevance.index.facets import FacetColumns, FacetCount
 from relevance.index.lexical import LexicalIndex
 from relevance.index.port import Retrieved
 from relevance.index.records import ProductRecords
+from relevance.index.retrieval import SERVED, Retrieval
 from relevance.index.table import CatalogueScale, ProductTable
 from relevance.index.tokens import token_hash
 from relevance.index.vectors import VectorIndex
 from relevance.product_text import TEXT_FIELDS, analyse_products
 from relevance.understanding import BrandNames
 
-DENSE_LIMIT = 200
-"""How many products may enter a result set by meaning alone."""
-COSINE_FLOOR = 0.25
-"""The least cosine at which a product enters by meaning alone; decision 0002."""
-LEXICAL_LIMIT = 1000
-"""How many word matches are fused; as many as paging can reach."""
-
 
 class LocalIndex:
     """Implements `ProductIndex` over `index/` and `products/` of a release."""
 
-    def __init__(self, release: Path) -> None:
+    def __init__(self, release: Path, retrieval: Retrieval = SERVED) -> None:
+        self._retrieval = retrieval
         index = release / "index"
         self._lexical = LexicalIndex.open(index / "lexical")
         vectors = index / "vectors.faiss"
@@ -88,19 +83,19 @@ class LocalIndex:
         if not query.tokens:
             newest = self._newest_first[:limit]
             return Retrieved(newest, np.zeros(len(newest), dtype=np.float32), len(self))
-        matched, bm25, count = self._lexical.search(query.tokens, LEXICAL_LIMIT)
+        matched, bm25, count = self._matches(query, self._retrieval.lexical_limit)
         by_meaning = self._near(query)
         added = by_meaning[~np.isin(by_meaning, matched)]
         rows = np.concatenate((matched, added))
         scores = np.concatenate((bm25, np.zeros(len(added), dtype=np.float32)))
-        fused = fused_scores(scores, self._cosines(query, rows))
+        fused = fused_scores(scores, self._cosines(query, rows), lexical_share=self._retrieval.lexical_share)
         best = np.argsort(-fused, kind="stable")[:limit]
         return Retrieved(rows[best], fused[best], count + self._without_a_word(query, added))
 
     def facets(self, query: UnderstoodQuery, names: Sequence[str], limit: int) -> dict[str, FacetCount]:
         """See `ProductIndex`."""
         if query.tokens:
-            matched, _, _ = self._lexical.search(query.tokens, len(self))
+            matched, _, _ = self._matches(query, len(self))
             rows = np.union1d(matched, self._near(query))
         else:
             rows = np.arange(len(self))
@@ -123,10 +118,13 @@ class LocalIndex:
         """All rows by release date, unknown dates last."""
         return np.argsort(-np.nan_to_num(self._table.released_days, nan=-np.inf), kind="stable")
 
+    def _matches(self, query: UnderstoodQuery, limit: int) -> tuple[Rows, Vector, int]:
+        return self._lexical.search(query.tokens, self._retrieval.field_weights, limit)
+
     def _near(self, query: UnderstoodQuery) -> Rows:
         if self._vectors is None or query.vector is None:
             return np.empty(0, dtype=np.int64)
-        return self._vectors.search(query.vector, DENSE_LIMIT, floor=COSINE_FLOOR)
+        return self._vectors.search(query.vector, self._retrieval.dense_limit, floor=self._retrieval.cosine_floor)
 
     def _cosines(self, query: UnderstoodQuery, rows: Rows) -> Vector | None:
         if self._vectors is None or query.vector is None:

@@ -15,13 +15,13 @@ def test_the_best_on_both_sides_scores_one():
 
 
 def test_without_a_vector_words_decide_alone():
-    np.testing.assert_allclose(fused_scores(floats(8, 2, 0), None), [1.0, 0.25, 0.0])
+    np.testing.assert_allclose(fused_scores(floats(8, 2, 0), None, lexical_share=0.5), [1.0, 0.25, 0.0])
 
 
 @pytest.mark.parametrize("cosines", [None, floats(0.3, 0.3)])
 def test_nothing_to_tell_products_apart_gives_zeros(cosines):
-    np.testing.assert_allclose(fused_scores(floats(0, 0), cosines), [0, 0])
+    np.testing.assert_allclose(fused_scores(floats(0, 0), cosines, lexical_share=0.5), [0, 0])
 
 
 def test_no_products_give_no_scores():
-    assert fused_scores(floats(), floats()).shape == (0,)
+    assert fused_scores(floats(), floats(), lexical_share=0.5).shape == (0,)

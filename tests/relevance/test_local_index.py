@@ -3,6 +3,7 @@ import pytest
 
 from relevance.contracts.stages import PreprocessRequest
 from relevance.index.local import LocalIndex
+from relevance.index.retrieval import Retrieval
 from relevance.release import open_release
 from relevance.search import understand
 from tests.builders import a_product, a_release
@@ -60,13 +61,12 @@ def test_a_query_that_nothing_matches_has_an_empty_result_set(opened):
     assert (len(retrieved.rows), retrieved.count) == (0, 0)
 
 
-def test_the_count_holds_when_word_matches_exceed_what_is_fused(monkeypatch, opened):
+def test_the_count_holds_when_word_matches_exceed_what_is_fused(opened, release_folder):
     query = read(opened, "wireless quill tuff")
-    whole = opened.index.retrieve(query, 1000).count
 
-    monkeypatch.setattr("relevance.index.local.LEXICAL_LIMIT", 2)
+    narrow = LocalIndex(release_folder, Retrieval(lexical_limit=2))
 
-    assert opened.index.retrieve(query, 1000).count == whole
+    assert narrow.retrieve(query, 1000).count == opened.index.retrieve(query, 1000).count
 
 
 def test_a_product_whose_vector_is_all_zeros_is_found_by_words(tmp_path):
