@@ -1,7 +1,7 @@
-"""The README's tables, written from the benchmarks' results, so that no figure is typed by hand.
+"""The tables of README and docs, written from the benchmarks' results, so that no figure is typed by hand.
 
 A table stands between `<!-- table:relevance -->` and `<!-- /table -->`. Without arguments this program rewrites the
-tables of the README; with `--check` it only says whether they are what the results say, and ends with 1 if not.
+tables of the documents; with `--check` it only says whether they are what the results say, and ends with 1 if not.
 """
 
 import argparse
@@ -16,6 +16,8 @@ from benchmarks.results_file import RESULTS
 from sagemaker_jobs.folders import PROJECT
 
 Results = Mapping[str, Any]
+
+DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("**/*.md"))]
 
 _MARKED = re.compile(r"(<!-- table:([a-z_]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 
@@ -60,7 +62,28 @@ def latency_table(results: Results) -> str:
     return f"{table}\n{results['queries']:,} distinct queries, none asked before. {_circumstances(results)}\n"
 
 
-TABLES: Mapping[str, Callable[[Results], str]] = {"relevance": relevance_table, "latency": latency_table}
+def retrieval_table(results: Results) -> str:
+    """The fusion's weights as used, as chosen by cross-validation, and as best in hindsight, each against BM25."""
+    rows = [
+        [
+            entry["what"],
+            _COUNTINGS[entry["figure"]],
+            f"{entry['value']:.3f}",
+            f"{entry['mean']:+.3f}",
+            f"{entry['low']:+.3f} to {entry['high']:+.3f}",
+        ]
+        for entry in results["compared"]
+    ]
+    table = _table(["weights", "counting", "nDCG@10", "against BM25", "95% interval"], rows)
+    tried = f"{results['settings']} settings on {results['queries']} queries."
+    return f"{table}\n{tried} {_circumstances(results)}\n"
+
+
+TABLES: Mapping[str, Callable[[Results], str]] = {
+    "relevance": relevance_table,
+    "latency": latency_table,
+    "retrieval": retrieval_table,
+}
 
 
 def with_tables(text: str, results: Path = RESULTS) -> str:
@@ -84,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; end with 1 if a table is out of date")
-    parser.add_argument("document", nargs="*", type=Path, default=[PROJECT / "README.md"])
+    parser.add_argument("document", nargs="*", type=Path, default=DOCUMENTS)
     given = parser.parse_args(arguments)
     outdated = 0
     for document in given.document:
