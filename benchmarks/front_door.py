@@ -3,7 +3,7 @@
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,11 +51,14 @@ def front_door(release: Path) -> Iterator[Callable[[str], dict[str, Any]]]:
     with redirect_stdout(io.StringIO()) as said, patch.dict(os.environ, _AWS | settings), mock_aws():
         # Here, so that the logger writes to the place above, and every client asks the simulated AWS.
         from functions.assemble_results.handler import lambda_handler
-        from functions.aws.clients import dynamodb
-        from functions.aws.key_store import write_keys
+        from functions.assemble_results.handler import settings as kept_settings
+        from functions.aws.clients import dynamodb, ssm
+        from functions.aws.key_store import key_store, write_keys
         from functions.aws.release_store import move_pointer
         from functions.keys import KeyRing, key_hash
 
+        kept = (kept_settings, dynamodb, ssm, key_store)
+        _forget(kept)
         dynamodb().create_table(
             TableName=settings["POINTER_TABLE"],
             KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
@@ -73,7 +76,16 @@ def front_door(release: Path) -> Iterator[Callable[[str], dict[str, Any]]]:
                 raise RuntimeError(f"{query!r}: {answer['statusCode']} {answer['body']}")
             return cast(dict[str, Any], json.loads(answer["body"]))
 
-        yield ask
+        try:
+            yield ask
+        finally:
+            _forget(kept)
+
+
+def _forget(kept: Iterable[Any]) -> None:
+    """What a function keeps per execution environment would otherwise outlive this simulated AWS."""
+    for cached in kept:
+        cached.cache_clear()
 
 
 def _event(query: str) -> dict[str, Any]:
