@@ -19,8 +19,8 @@ from infra.layer_contents import ARM64, HOST, LAYER_PACKAGES, UNZIPPED_LIMIT_MB,
 
 PLATFORMS = {"host": HOST, "arm64": ARM64}
 
-RUNTIME_HAS = ("botocore*", "jmespath*", "*dateutil*", "six*", "urllib3*")
-"""What Lambda's Python runtime brings itself; the X-Ray SDK would ship 21 MB of it again."""
+RUNTIME_HAS = ("jmespath*",)
+"""What a package asks for and Lambda's Python runtime has already, beside its boto3."""
 
 UNUSED = (
     "**/tests",

@@ -81,7 +81,6 @@ def start_emulator(progress: Progress, folder: LocalFolder, state: LocalState) -
             "TMPDIR": str(temporary),
             "S3_DATA_DIR": str(temporary / "s3"),
             "LAMBDA_WARM_TTL_SECONDS": "86400",  # workers that were warmed stay
-            "POWERTOOLS_TRACE_DISABLED": "true",  # nobody receives traces here
             "DOCKER_HOST": f"unix://{temporary}/no-docker",  # else it would clear away other emulators' containers
             "LOG_LEVEL": "WARNING",
         }
