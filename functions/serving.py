@@ -48,15 +48,17 @@ class ServingRelease:
 
     def current(self) -> Release:
         """The release to answer with. Never waits for another once one is open. Raises NoRelease."""
-        if self._open is None:
+        opened = self._open
+        if opened is None:
             with self._busy:
                 if self._open is None:
                     self._open = self._first()
                     self._look_again()
-        elif self._clock() >= self._look_at and self._busy.acquire(blocking=False):
+                return self._open
+        if self._clock() >= self._look_at and self._busy.acquire(blocking=False):
             self._look_again()
             threading.Thread(target=self._refresh_and_release, daemon=True).start()
-        return self._open
+        return opened
 
     def refresh(self) -> None:
         """Open what the pointer says, if it is another release; one that is refused is not tried twice."""
