@@ -11,6 +11,7 @@ from relevance.contracts.stages import (
     RerankResponse,
     UnderstoodQuery,
 )
+from relevance.errors import ModelFailed
 from relevance.release import Release
 from relevance.search import InProcess
 
@@ -20,6 +21,7 @@ class RemoteStages:
 
     def __init__(self, release: Release, preprocess_function: str, rerank_function: str, deadline_ms: int) -> None:
         self._release_id = release.release_id
+        self._ranker = release.scorer
         self._here = InProcess(release)
         self._preprocess_function = preprocess_function
         self._rerank_function = rerank_function
@@ -41,6 +43,8 @@ class RemoteStages:
 
     def rerank(self, request: RerankRequest) -> tuple[RerankResponse, tuple[Degradation, ...]]:
         """See `Stages`."""
+        if self._ranker is None:
+            raise ModelFailed(f"release {self._release_id} has no ranker")
         try:
             answer = invoke(self._rerank_function, request.model_dump_json(), self._deadline_ms)
             return RerankResponse.model_validate(answer), ()

@@ -107,6 +107,8 @@ class SearchStack(Stack):
         self.api = self._api(stage)
         CfnOutput(self, "ApiId", value=self.api.api_id)
         CfnOutput(self, "ApiAddress", value=self.api.api_endpoint)
+        CfnOutput(self, "PreprocessFunction", value=self.preprocess.function.function_name)
+        CfnOutput(self, "RerankFunction", value=self.rerank.function.function_name)
         self._acknowledge_findings()
 
     def _api(self, stage: Stage) -> aws_apigatewayv2.HttpApi:

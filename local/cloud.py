@@ -1,6 +1,5 @@
 """The local cloud: an AWS emulator in a process of its own, and the CDK app deployed on it with stage `local`."""
 
-import hashlib
 import http.client
 import json
 import os
@@ -8,8 +7,8 @@ import socket
 import sys
 import time
 
-import boto3
-
+from functions.aws.key_store import write_keys
+from functions.keys import KeyRing, key_hash
 from local.commands import run
 from local.environments import CDK, EMULATOR_PYTHON
 from local.fingerprint import fingerprint_of
@@ -131,15 +130,8 @@ def deploy(progress: Progress, folder: LocalFolder, state: LocalState) -> None:
 
 def put_keys(state: LocalState) -> None:
     """Store the hashed API keys where the functions look for them."""
-    hashed = {kind: [hashlib.sha256(key.encode()).hexdigest() for key in keys] for kind, keys in KEYS.items()}
-    client = boto3.client(
-        "ssm",
-        endpoint_url=f"http://127.0.0.1:{state.cloud_port}",
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    client.put_parameter(Name=KEY_PARAMETER, Value=json.dumps(hashed), Type="SecureString", Overwrite=True)
+    os.environ.update(aws_environment(state.cloud_port))
+    write_keys(KEY_PARAMETER, KeyRing(**{kind: tuple(map(key_hash, keys)) for kind, keys in KEYS.items()}))
 
 
 def free_port() -> int:

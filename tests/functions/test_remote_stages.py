@@ -99,3 +99,12 @@ def test_a_function_with_another_release_open_is_not_believed(
     answer = search("wireless mouse", lambda_context)
 
     assert (answer["release"], answer["degraded"]) == (release_folder.name, ["preprocess_query"])
+
+
+def test_a_release_without_a_ranker_asks_nobody_to_rerank(install, lambda_context, as_functions, tmp_path):
+    install(a_release(tmp_path / "bare", encoder=False))
+
+    answer = search("wireless mouse", lambda_context)
+
+    assert as_functions == ["preprocess_query"]
+    assert answer["degraded"] == ["vector", "ranker"]
