@@ -79,10 +79,22 @@ def retrieval_table(results: Results) -> str:
     return f"{table}\n{tried} {_circumstances(results)}\n"
 
 
+def search_path_table(results: Results) -> str:
+    """Milliseconds of one search with its stages in the front door, and in functions of their own."""
+    names = {"in_process": "all stages in the front door", "functions": "stages 1 and 3 in functions of their own"}
+    rows = [
+        [names.get(entry["what"], entry["what"]), f"{entry['p50_ms']:.1f}", f"{entry['p99_ms']:.1f}"]
+        for entry in results["measured"]
+    ]
+    table = _table(["warm, on the local cloud", "p50 ms", "p99 ms"], rows)
+    return f"{table}\n{results['queries']} queries, each by both paths in turn. {_circumstances(results)}\n"
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "relevance": relevance_table,
     "latency": latency_table,
     "retrieval": retrieval_table,
+    "search_path": search_path_table,
 }
 
 
