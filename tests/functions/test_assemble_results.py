@@ -1,3 +1,4 @@
+import base64
 import json
 from typing import Any
 
@@ -181,6 +182,35 @@ def test_invalid_json_is_said_to_be(ask, raw):
 
     assert status == 400
     assert "the body is not JSON" in answer["message"]
+
+
+def test_a_body_that_the_gateway_encoded_is_read(install, release_folder, lambda_context):
+    install(release_folder)
+    event = an_http_event(
+        "POST", "/1/indexes/products/query", raw_body=base64.b64encode(b'{"query": "kettle"}').decode()
+    )
+
+    response = lambda_handler(event | {"isBase64Encoded": True}, lambda_context)
+
+    assert ids(json.loads(response["body"]))[0] == "kettle"
+
+
+def test_a_body_that_is_not_text_is_refused(install, release_folder, lambda_context):
+    install(release_folder)
+    event = an_http_event("POST", "/1/indexes/products/query", raw_body=base64.b64encode(b"\xff\xfe").decode())
+
+    response = lambda_handler(event | {"isBase64Encoded": True}, lambda_context)
+
+    assert response["statusCode"] == 400
+    assert "the body is not UTF-8" in response["body"]
+
+
+def test_logs_hold_neither_query_nor_key(ask, capsys):
+    ask("POST", "/1/indexes/products/query", {"query": "my secret present", "userToken": "anna"})
+
+    said = capsys.readouterr().out
+    assert '"message":"searched"' in said
+    assert not [word for word in ("secret", "anna", "search-key") if word in said]
 
 
 def test_a_query_of_ten_thousand_characters_is_cut_and_says_so(ask):
