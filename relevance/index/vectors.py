@@ -45,8 +45,12 @@ class VectorIndex:
         cosines, rows = self._index.search(vector[np.newaxis], min(limit, len(self)))
         return np.asarray(rows[0][cosines[0] >= floor], dtype=np.int64)
 
+    def take(self, rows: Rows) -> Matrix:
+        """Shape (len(rows), d): the vectors of some products, as 8 bits have kept them."""
+        return np.asarray(self._index.reconstruct_batch(rows), dtype=np.float32)
+
     def cosines(self, vector: Vector, rows: Rows) -> Vector:
         """Shape (len(rows),), in [-1, 1]: cosine of `vector`, shape (d,), with some products."""
         if not len(rows):
             return np.empty(0, dtype=np.float32)
-        return np.asarray(self._index.reconstruct_batch(rows) @ vector, dtype=np.float32)
+        return np.asarray(self.take(rows) @ vector, dtype=np.float32)

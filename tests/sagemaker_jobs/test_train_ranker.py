@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from relevance.errors import VitrineError
+from relevance.features import FEATURE_NAMES
+from relevance.onnx_scorer import OnnxScorer
+from sagemaker_jobs import train_ranker
+from sagemaker_jobs.build_release import ARTEFACTS
+from sagemaker_jobs.derive_queries import DerivedQuery
+from sagemaker_jobs.train_ranker import Group, Training, mean_ndcg, scoring, split, train, train_and_export
+from tests.sagemaker_jobs.derived_shop import made_up_shop
+
+COVERAGE, FUSED = FEATURE_NAMES.index("coverage"), FEATURE_NAMES.index("fused")
+
+
+def a_group(text: str, *, seed: int) -> Group:
+    """Twenty candidates whose coverage tells their worth; the fused score tells nothing."""
+    generator = np.random.default_rng(seed)
+    features = np.zeros((20, len(FEATURE_NAMES)), dtype=np.float32)
+    features[:, COVERAGE] = generator.random(20)
+    features[:, FUSED] = generator.random(20) * 0.1
+    gains = np.where(features[:, COVERAGE] > 0.8, 7.0, 0.0).astype(np.float32)
+    gains[features[:, COVERAGE].argmax()] = 7.0
+    return Group(DerivedQuery(text, "type", source=0), False, features, gains)
+
+
+def test_the_ranker_learns_what_makes_a_product_right():
+    groups = [a_group(f"query {seed}", seed=seed) for seed in range(80)]
+    training = Training(epochs=15, groups_per_step=4, learning_rate=1e-2, anchor=0.0)
+    learning, validation = split(groups, training)
+
+    ranker = train(train_ranker.Ranker(FEATURE_NAMES), learning, validation, training)
+
+    assert mean_ndcg(scoring(ranker), validation) > 0.95
+    assert mean_ndcg(lambda features: features[:, FUSED], validation) < 0.7
+
+
+def test_a_strong_anchor_keeps_the_fused_order():
+    groups = [a_group(f"query {seed}", seed=seed) for seed in range(20)]
+    training = Training(epochs=3, anchor=1e6)
+    learning, validation = split(groups, training)
+
+    ranker = train(train_ranker.Ranker(FEATURE_NAMES), learning, validation, training)
+
+    for group in validation:
+        order = np.argsort(-scoring(ranker)(group.features), kind="stable")
+        assert order[0] == group.features[:, FUSED].argmax()
+
+
+def test_no_query_is_both_learnt_and_validated_on():
+    groups = [a_group(f"query {seed % 10}", seed=seed) for seed in range(30)]
+
+    learning, validation = split(groups, Training())
+
+    assert not {group.query.text for group in learning} & {group.query.text for group in validation}
+    assert len(learning) + len(validation) == 30
+
+
+def test_ndcg_of_the_best_order_is_1_and_of_the_worst_near_0():
+    group = a_group("query", seed=1)
+
+    assert mean_ndcg(lambda features: features[:, COVERAGE], [group]) == pytest.approx(1.0)
+    assert mean_ndcg(lambda features: -features[:, COVERAGE], [group]) < 0.2
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    output = tmp_path_factory.mktemp("ranker")
+    manifest = train_and_export(
+        made_up_shop(), ARTEFACTS / "encoder", output, source="a made-up shop", queries=80, training=Training(epochs=4)
+    )
+    return output, manifest
+
+
+def test_a_small_catalogue_trains_a_ranker_that_opens(trained):
+    output, manifest = trained
+
+    scores = OnnxScorer.load(output).score(np.zeros((3, len(FEATURE_NAMES)), dtype=np.float32))
+
+    assert scores.shape == (3,)
+    assert manifest.feature_names == FEATURE_NAMES
+
+
+def test_the_right_products_come_first(trained):
+    _, manifest = trained
+
+    assert manifest.metrics["derived_ndcg10_lambda.reranked"] >= manifest.metrics["derived_ndcg10_lambda.fused"]
+    assert manifest.metrics["derived_ndcg10_lambda.reranked"] > 0.8
+
+
+def test_a_catalogue_too_small_to_learn_from_is_refused(tmp_path):
+    with pytest.raises(VitrineError, match="too few to train on"):
+        train_and_export(
+            made_up_shop()[:3], ARTEFACTS / "encoder", tmp_path, source="three lamps", queries=5, training=Training()
+        )
