@@ -20,24 +20,26 @@ EXAMPLE_QUERIES = {"icecat": "wireless mouse", "complete_journey": "orange juice
 """Shop -> a query that it has products for; any other is asked for the first words of one of its titles."""
 
 
-def warm(address: str, key: str) -> None:
+def warm(address: str, key: str, release: str) -> None:
     """Search often enough at once that every worker the gateway uses has opened the release, and the others too.
 
+    A worker that serves another release swaps it beside a search; until it has, the search is asked again.
+
     Raises:
-        StepFailed: If no search answers 200 within a minute and a half.
+        StepFailed: If the searches are not all answered by the release within a minute and a half.
     """
     until = time.monotonic() + PATIENCE_SECONDS
     body = {"query": "", "hitsPerPage": 1}
     with ThreadPoolExecutor(UPSTREAM_CONNECTIONS) as pool:
         while True:
             searches = [pool.submit(_post, address, SEARCH, body, key) for _ in range(UPSTREAM_CONNECTIONS)]
-            statuses = [search.result()[0] for search in searches]
-            if all(status == 200 for status in statuses):
+            answers = [search.result() for search in searches]
+            if all(status == 200 and answer["release"] == release for status, answer in answers):
                 list(pool.map(lambda path: _post(address, path, {"query": "warm"}, key), OTHER_FUNCTIONS))
                 return
             if time.monotonic() > until:
-                answer = _post(address, SEARCH, body, key)[1]
-                why = f"searches were answered {sorted(set(statuses))}: {json.dumps(answer)[:500]}"
+                status, answer = answers[-1]
+                why = f"release {release} is published; a search was answered {status}: {json.dumps(answer)[:500]}"
                 raise StepFailed("First answer", why, "read cloud.log; `make down` and `make up` start afresh")
             time.sleep(0.5)
 

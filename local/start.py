@@ -39,7 +39,7 @@ def bring_up(progress: Progress, folder: LocalFolder, port: int) -> str:
     _gateway(progress, folder, state, port)
     address = f"http://127.0.0.1:{port}"
     with progress.step("First answer"):
-        warm(address, SEARCH_KEY)
+        warm(address, SEARCH_KEY, state.published)
     return describe(address, SEARCH_KEY, shop.name)
 
 

@@ -143,7 +143,8 @@ class Product(BaseModel):
 
     def record(self) -> dict[str, Any]:
         """What a hit shows, ready for JSON: the fields that were given, by their names on the wire."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        given = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return {name: value for name, value in given.items() if value is not None or name not in _WIRE_NAMES}
 
     @property
     def price_cents(self) -> int | None:

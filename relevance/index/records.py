@@ -48,7 +48,8 @@ class ProductRecords:
         hashes = []
         with (folder / "products.jsonl").open("wb") as file:
             for product in products:
-                file.write(product.model_dump_json(by_alias=True, exclude_defaults=True).encode() + b"\n")
+                line = json.dumps(product.record(), ensure_ascii=False, separators=(",", ":"))
+                file.write(line.encode() + b"\n")
                 offsets.append(file.tell())
                 hashes.append(_id_hash(product.product_id))
         ids = np.array(hashes, dtype=np.uint64)

@@ -124,3 +124,9 @@ def test_a_record_is_plain_json_and_reads_back_as_the_same_product():
 
     assert record["price"] == 9.99
     assert Product.model_validate(record) == product
+
+
+def test_a_record_leaves_out_what_is_unknown_and_keeps_what_is_not_ours():
+    product = Product(product_id="1", title="Lamp", price=None, colour=None)
+
+    assert product.record() == {"objectID": "1", "title": "Lamp", "colour": None}
