@@ -5,7 +5,7 @@ VENV := .venv/bin
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 
-.PHONY: help up down check test layers synth bench python-version environment test-environment
+.PHONY: help up down check test layers synth bench models python-version environment test-environment
 
 help:
 	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey CATALOGUE=file"
@@ -54,3 +54,8 @@ bench: test-environment
 	$(VENV)/python -m benchmarks.relevance
 	$(VENV)/python -m benchmarks.latency
 	$(VENV)/python -m benchmarks.tables
+
+models: test-environment
+	$(VENV)/python -m sagemaker_jobs.prepare_catalogue --shop icecat --output build/icecat
+	$(VENV)/python -m sagemaker_jobs.export_encoder --catalogue build/icecat --output models/artefacts/encoder --golden tests/golden/encoder.json
+	$(VENV)/python -m sagemaker_jobs.train_ranker --catalogue build/icecat --output models/artefacts/ranker --golden tests/golden/ranker.json

@@ -2,13 +2,12 @@
 
     python -m sagemaker_jobs.export_encoder --output models/artefacts/encoder
 
-Beside the files it writes how near the result comes to the original. With a catalogue (SM_CHANNEL_CATALOGUE, a
-folder with products.jsonl) it measures over those products, else over `models/parity_texts.txt`.
+Beside the files it writes how near the result comes to the original. With a catalogue (`--catalogue`, a folder with
+products.jsonl) it measures over those products, else over `models/parity_texts.txt`.
 """
 
 import argparse
 import copy
-import hashlib
 import importlib.metadata
 import json
 import logging
@@ -32,19 +31,24 @@ from models.smoothing import smooth
 from models.text_encoder import MAX_TOKENS, TextEncoder, original_folder
 from relevance.arrays import Matrix
 from relevance.catalogue import read_catalogue
-from relevance.contracts.models import EncoderManifest, EncoderParity, FileEntry
+from relevance.contracts.models import EncoderManifest, EncoderParity
 from relevance.encoder import TextEncoder as OnnxTextEncoder
-from relevance.product_text import embedding_text
+from relevance.errors import VitrineError
+from relevance.product_text import PRODUCT_TOKENS, embedding_text
+from relevance.release import file_entry
 from relevance.wordpiece import WordPiece
+from sagemaker_jobs.folders import model_folder
 
 PARITY_TEXTS = Path(__file__).parents[1] / "models" / "parity_texts.txt"
-PARITY_TOKENS = 64
+PARITY_TOKENS = PRODUCT_TOKENS
 PARITY_QUERIES = 500
 CALIBRATION_CALLS = 400
 TORCH_BATCH = 32
 MAX_BYTES = 24_000_000
 """Model and vocabulary together: what a repository and a function's cold start can bear."""
 
+
+EXPORTED, NOT_EXPORTED = 0, 1
 
 logger = logging.getLogger("export_encoder")
 
@@ -146,8 +150,8 @@ def measure_parity(
         chosen = np.random.default_rng(0).permutation(len(products))[:PARITY_QUERIES]
         queries = [" ".join(products[row].title.split()[:3]) for row in chosen]
         data = (
-            f"{len(texts):,} products (sha256 of the catalogue {_sha256(catalogue)[:12]}), as the release embeds them, "
-            f"at most {PARITY_TOKENS} tokens; queries are the first three words of {len(queries)} titles"
+            f"{len(texts):,} products (sha256 of the catalogue {file_entry(catalogue).sha256[:12]}), as the release "
+            f"embeds them, at most {PARITY_TOKENS} tokens; queries are the first three words of {len(queries)} titles"
         )
     logger.info("parity: the original reads %s texts", f"{len(texts) + len(queries):,}")
     reference = encode_with_torch(original, wordpiece, [*texts, *queries], max_tokens=PARITY_TOKENS)
@@ -196,10 +200,10 @@ def export(output: Path, *, catalogue: Path | None) -> EncoderManifest:
         export_fp32(model, folder / "fp32.onnx")
         logger.info("quantising")
         compress(folder / "fp32.onnx", folder / "model.onnx")
-        files = {name: _file_entry(folder / name) for name in ("model.onnx", "vocab.txt")}
+        files = {name: file_entry(folder / name) for name in ("model.onnx", "vocab.txt")}
         size_bytes = sum(entry.size_bytes for entry in files.values())
         if size_bytes > MAX_BYTES:
-            raise ValueError(f"the encoder has {size_bytes:,} bytes: expected at most {MAX_BYTES:,}")
+            raise VitrineError(f"the encoder has {size_bytes:,} bytes: expected at most {MAX_BYTES:,}")
         manifest = EncoderManifest(
             encoder_id=f"all-minilm-l6-v2-int8-{files['model.onnx'].sha256[:12]}",
             dimension=original.bert.config.hidden_size,
@@ -225,31 +229,42 @@ def _parity_texts() -> list[str]:
     return PARITY_TEXTS.read_text(encoding="utf-8").splitlines()
 
 
-def _file_entry(path: Path) -> FileEntry:
-    return FileEntry(sha256=_sha256(path), size_bytes=path.stat().st_size)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Read the command line and the variables that SageMaker sets."""
-    parser = argparse.ArgumentParser(description="Make the query encoder: ONNX, 8-bit, measured against the original.")
-    parser.add_argument("--output", type=Path, default=os.environ.get("SM_MODEL_DIR"), help="folder to write")
-    parser.add_argument("--golden", type=Path, help="also write the original's vectors of the fixed texts to this file")
-    options = parser.parse_args(arguments)
-    if options.output is None:
-        parser.error("--output is missing, and so is SM_MODEL_DIR")
-    channel = os.environ.get("SM_CHANNEL_CATALOGUE")
-    manifest = export(Path(options.output), catalogue=Path(channel) / "products.jsonl" if channel else None)
-    if options.golden:
-        write_golden(TextEncoder.load(original_folder()), WordPiece.load(options.output / "vocab.txt"), options.golden)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job; returns the exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        output = given.output or model_folder()
+        products = given.catalogue / "products.jsonl" if given.catalogue else None
+        manifest = export(output, catalogue=products)
+        if given.golden:
+            write_golden(TextEncoder.load(original_folder()), WordPiece.load(output / "vocab.txt"), given.golden)
+    except (VitrineError, OSError) as error:
+        print(f"export_encoder: {error}", file=sys.stderr)
+        return NOT_EXPORTED
     logger.info("%s: %s", manifest.encoder_id, manifest.parity.model_dump_json())
+    print(output)
+    return EXPORTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sagemaker_jobs.export_encoder", description=__doc__)
+    channel = os.environ.get("SM_CHANNEL_CATALOGUE")
+    parser.add_argument(
+        "--catalogue",
+        type=Path,
+        metavar="DIR",
+        default=Path(channel) if channel else None,
+        help="to measure over (default: $SM_CHANNEL_CATALOGUE, else fixed texts)",
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: $SM_MODEL_DIR")
+    parser.add_argument(
+        "--golden", type=Path, metavar="FILE", help="also write the original's vectors of the fixed texts"
+    )
+    return parser
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR, format="%(message)s")  # exporter and quantiser talk at length
     logger.setLevel(logging.INFO)
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    main(sys.argv[1:])
+    sys.exit(main())

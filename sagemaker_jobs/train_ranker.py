@@ -12,7 +12,6 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-import os
 import platform
 import shutil
 import sys
@@ -143,6 +142,7 @@ def train_and_export(
     if len(groups) < LEAST_GROUPS or not validation:
         raise VitrineError(f"{len(products)} products gave {len(groups)} usable queries: too few to train on")
     logger.info("training on %d lists of candidates, validating on %d", len(learning), len(validation))
+    torch.manual_seed(training.seed)
     ranker = train(Ranker(FEATURE_NAMES), learning, validation, training)
     linear = train(Ranker(FEATURE_NAMES, crosses=0, hidden=0), learning, validation, training)
     orders = {"fused": _fused, "linear": scoring(linear), "reranked": scoring(ranker)}
@@ -205,7 +205,7 @@ def train(ranker: Ranker, learning: Sequence[Group], validation: Sequence[Group]
         Cao et al., Learning to Rank: From Pairwise Approach to Listwise Approach (ICML 2007), with gains for
         probabilities; the anchor is ours.
     """
-    torch.manual_seed(training.seed)
+    torch.set_num_threads(1)  # several add up in another order each time, and the ranker is too small to gain by them
     generator = np.random.default_rng(training.seed)
     features = [torch.from_numpy(group.features) for group in learning]
     shares = [torch.from_numpy(group.gains / group.gains.sum()) for group in learning]
@@ -330,5 +330,4 @@ def _parser() -> argparse.ArgumentParser:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR, format="%(message)s")  # the exporter talks at length
     logger.setLevel(logging.INFO)
-    torch.set_num_threads(os.cpu_count() or 1)
     sys.exit(main())

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 from relevance.errors import VitrineError
 from relevance.features import FEATURE_NAMES
@@ -95,3 +95,17 @@ def test_a_catalogue_too_small_to_learn_from_is_refused(tmp_path):
         train_and_export(
             made_up_shop()[:3], ARTEFACTS / "encoder", tmp_path, source="three lamps", queries=5, training=Training()
         )
+
+
+def test_the_same_seed_trains_the_same_ranker():
+    groups = [a_group(f"query {seed}", seed=seed) for seed in range(20)]
+    training = Training(epochs=2)
+    learning, validation = split(groups, training)
+
+    scores = []
+    for _ in range(2):
+        torch.manual_seed(training.seed)
+        ranker = train(train_ranker.Ranker(FEATURE_NAMES), learning, validation, training)
+        scores.append(scoring(ranker)(groups[0].features))
+
+    np.testing.assert_array_equal(*scores)
