@@ -15,6 +15,7 @@ help:
 	@echo "make layers  the Lambda layers, for this machine and for AWS"
 	@echo "make synth   the CloudFormation templates: STAGE=dev|staging|prod|local"
 	@echo "make bench   measure the release that make up built, and write the figures into the README"
+	@echo "make models  rebuild the encoder and the ranker that ship, from their sources (minutes)"
 
 python-version:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
