@@ -158,6 +158,7 @@ def train_and_export(
         validation[0].features[:GOLDEN_ROWS],
         output,
         metrics=metrics,
+        source=source,
         data=f"{len({group.query.text for group in validation})} derived queries not trained on, of {source} "
         f"({len(products):,} products)",
         seed=training.seed,
@@ -269,7 +270,7 @@ def _fused(features: Matrix) -> Vector:
 
 
 def _export(
-    ranker: Ranker, golden: Matrix, output: Path, *, metrics: dict[str, float], data: str, seed: int
+    ranker: Ranker, golden: Matrix, output: Path, *, metrics: dict[str, float], source: str, data: str, seed: int
 ) -> RankerManifest:
     output.mkdir(parents=True, exist_ok=True)
     path = output / "ranker.onnx"
@@ -300,8 +301,8 @@ def _export(
         metrics=metrics,
         metrics_data=data,
         seed=seed,
-        derived_from="queries derived from the Icecat catalogue; candidates and cosines of the encoder beside it",
-        licence="Icecat Open Content License",
+        derived_from=f"queries derived from {source}; candidates and cosines of the encoder beside it",
+        licence="that of the catalogue it was trained on",
         made_at=datetime.now(UTC).replace(microsecond=0),
         versions={"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in ("torch", "onnx", "numpy", "faiss-cpu", "tantivy")},
