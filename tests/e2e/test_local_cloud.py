@@ -7,6 +7,7 @@ import urllib.request
 import pytest
 from algoliasearch.http.exceptions import RequestException
 
+from local.folders import PROJECT
 from local.processes import start_mark
 from local.state import LocalState
 
@@ -25,6 +26,16 @@ def test_the_official_client_finds_a_product_by_its_words(local_cloud):
     assert answer.hits[0].object_id in {"p0", "p20"}  # the two pairs that are red
     assert answer.nb_hits >= 2
     assert len(answer.query_id) == 32
+
+
+def test_the_python_lines_of_the_readme_run_as_they_stand(local_cloud, capsys):
+    lines = (PROJECT / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+
+    exec(lines.replace("8108", str(local_cloud.port)), {})
+
+    product_id, query_id = capsys.readouterr().out.split()
+    assert product_id.startswith("p")
+    assert len(query_id) == 32
 
 
 def test_the_answer_says_which_release_and_which_rung_it_comes_from(local_cloud):
