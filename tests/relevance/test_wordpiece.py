@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from relevance.catalogue import read_catalogue
 from relevance.wordpiece import WordPiece, basic_words
+from sagemaker_jobs.catalogues import icecat
 
 ARTEFACT = Path(__file__).parents[2] / "models" / "artefacts" / "encoder"
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "encoder.json").read_text(encoding="utf-8"))
@@ -108,14 +110,6 @@ def _original():
 
 
 @pytest.fixture(scope="module")
-def icecat_titles() -> list[str]:
-    import lzma
-    import os
-
-    folder = Path(os.environ.get("VITRINE_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    path = folder / "chorus" / "products.jsonl.xz"
-    if not path.exists():
-        pytest.skip("VITRINE_DATA has no Icecat catalogue")
-    with lzma.open(path, "rt", encoding="utf-8") as lines:
-        products = [json.loads(line) for line in lines]
-    return [product["title"] for product in products] + [product.get("short_description") or "" for product in products]
+def icecat_titles(real_data: Path) -> list[str]:
+    products = read_catalogue(icecat.lines(real_data)).products
+    return [text for product in products for text in (product.title, product.description)]

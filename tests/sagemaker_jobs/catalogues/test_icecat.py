@@ -87,3 +87,10 @@ def test_cents_become_exactly_these_cents_again(data_with):
     )
 
     assert [product.price_cents for product in catalogue.products] == prices
+
+
+def test_every_product_of_the_real_catalogue_is_taken(real_data):
+    catalogue = read_catalogue(icecat.lines(real_data))
+
+    assert len(catalogue.products) == 19_406
+    assert (catalogue.refused, catalogue.warnings) == ((), ())
