@@ -54,6 +54,7 @@ synth: layers
 bench: test-environment
 	$(VENV)/python -m benchmarks.relevance
 	$(VENV)/python -m benchmarks.latency
+	$(VENV)/python -m benchmarks.retrieval
 	$(VENV)/python -m benchmarks.tables
 
 models: test-environment
