@@ -11,3 +11,6 @@ Matrix = NDArray[np.float32]
 
 Rows = NDArray[np.int64]
 """Shape (n,): row numbers of products in one release, 0 to count - 1, in the order of its product records."""
+
+Mask = NDArray[np.bool_]
+"""Shape (n,): one yes or no for each product of a release."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from relevance.complaints import complaints, expectations, shortened
 from relevance.contracts.api import SearchParameters
 from relevance.errors import BadRequest
+from relevance.filters import Condition, both, one_facet_filter, one_numeric_filter, parse_filters, parse_lists
 
 NOT_IMPLEMENTED = frozenset(
     """
@@ -17,20 +18,19 @@ NOT_IMPLEMENTED = frozenset(
     aroundLatLng aroundLatLngViaIP aroundPrecision aroundRadius attributeCriteriaComputedBy
     attributeCriteriaComputedByMinProximity attributesToHighlight attributesToSnippet clickAnalytics
     decompoundQuery disableExactOnAttributes disableTypoToleranceOnAttributes distinct enableABTest
-    enablePersonalization enableReRanking enableRules exactOnSingleWordQuery extensions facetFilters
-    facetingAfterDistinct filters highlightPostTag highlightPreTag ignorePlurals insideBoundingBox insidePolygon
-    minimumAroundRadius minProximity minWordSizefor1Typo minWordSizefor2Typos mode naturalLanguages numericFilters
-    optionalFilters optionalWords percentileComputation personalizationImpact queryLanguages queryType ranking
-    relevancyStrictness removeStopWords removeWordsIfNoResults renderingContent replaceSynonymsInHighlight
-    reRankingApplyFilter responseFields restrictHighlightAndSnippetArrays restrictSearchableAttributes
-    ruleContexts semanticSearch similarQuery snippetEllipsisText sortFacetValuesBy sumOrFiltersScores synonyms
-    tagFilters typoTolerance
+    enablePersonalization enableReRanking enableRules exactOnSingleWordQuery extensions facetingAfterDistinct
+    highlightPostTag highlightPreTag ignorePlurals insideBoundingBox insidePolygon minimumAroundRadius
+    minProximity minWordSizefor1Typo minWordSizefor2Typos mode naturalLanguages optionalFilters optionalWords
+    percentileComputation personalizationImpact queryLanguages queryType ranking relevancyStrictness
+    removeStopWords removeWordsIfNoResults renderingContent replaceSynonymsInHighlight reRankingApplyFilter
+    responseFields restrictHighlightAndSnippetArrays restrictSearchableAttributes ruleContexts semanticSearch
+    similarQuery snippetEllipsisText sortFacetValuesBy sumOrFiltersScores synonyms tagFilters typoTolerance
     """.split()  # noqa: SIM905 (seventy lines of one name each would be no easier to read)
 )
 """Parameters of Algolia's that its clients may send and that change nothing here; an answer names those it met."""
 
 _EXPECTED = expectations(SearchParameters)
-_TEXT = frozenset({"query", "userToken"})
+_TEXT = frozenset({"query", "userToken", "filters"})
 
 
 def parse_parameters(given: Mapping[str, Any], *, where: str = "") -> tuple[SearchParameters, list[str]]:
@@ -54,7 +54,20 @@ def parse_parameters(given: Mapping[str, Any], *, where: str = "") -> tuple[Sear
         parameters = SearchParameters.model_validate({name: fields[name] for name in fields if name not in idle})
     except ValidationError as error:
         raise BadRequest("; ".join(f"{where}{complaint}" for complaint in complaints(error, _EXPECTED))) from None
+    try:
+        condition_of(parameters)
+    except BadRequest as error:
+        raise BadRequest(f"{where}{error}") from None
     return parameters, [f"{where}{name} is not implemented and changes nothing" for name in idle]
+
+
+def condition_of(parameters: SearchParameters) -> Condition | None:
+    """What the three filter parameters say together; raises BadRequest if one of them says nothing that can be read."""
+    return both(
+        parse_filters(parameters.filters),
+        parse_lists(parameters.facet_filters, field="facetFilters", one=one_facet_filter),
+        parse_lists(parameters.numeric_filters, field="numericFilters", one=one_numeric_filter),
+    )
 
 
 def from_text(fields: Mapping[str, str]) -> dict[str, Any]:

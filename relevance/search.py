@@ -17,8 +17,10 @@ from relevance.contracts.stages import (
 )
 from relevance.errors import ModelFailed, ReleaseRefused
 from relevance.features import FEATURE_NAMES, feature_matrix
+from relevance.filters import Condition
 from relevance.index.facets import FacetCount
 from relevance.index.port import ProductIndex
+from relevance.parameters import condition_of
 from relevance.ranking import rerank
 from relevance.release import Release
 from relevance.understanding import MAX_QUERY_CHARACTERS, MAX_QUERY_TOKENS, read_query
@@ -118,7 +120,8 @@ def search(
     if understood.release != release.release_id:
         raise ReleaseRefused(f"the query was read by release {understood.release}, open is {release.release_id}")
 
-    retrieved = index.retrieve(understood, PAGING_DEPTH)
+    condition = condition_of(parameters)
+    retrieved = index.retrieve(understood, PAGING_DEPTH, condition)
     rows = retrieved.rows
     scores: dict[int, float] = {}
     if understood.tokens:
@@ -143,7 +146,7 @@ def search(
     hits = [_retrieved(record, parameters.attributes_to_retrieve) for record in index.records(shown)]
     if parameters.get_ranking_info:
         _explain(hits, shown, understood, index, retrieved.rows[:RERANK_LIMIT], scores)
-    facets, warnings = _facets(parameters, understood, index)
+    facets, warnings = _facets(parameters, understood, index, condition)
     reachable = min(retrieved.count, PAGING_DEPTH)
     warnings.extend(query_warnings(understood))
     return SearchResponse(
@@ -204,14 +207,14 @@ def _explain(
 
 
 def _facets(
-    parameters: SearchParameters, understood: UnderstoodQuery, index: ProductIndex
+    parameters: SearchParameters, understood: UnderstoodQuery, index: ProductIndex, condition: Condition | None
 ) -> tuple[dict[str, FacetCount] | None, list[str]]:
     if not parameters.facets:
         return None, []
     wanted = list(dict.fromkeys(index.facet_names if "*" in parameters.facets else parameters.facets))
     known = [name for name in wanted if name in index.facet_names]
     warnings = [f"facets: {name} is no facet of this index" for name in wanted if name not in known]
-    return index.facets(understood, known, parameters.max_values_per_facet), warnings
+    return index.facets(understood, known, parameters.max_values_per_facet, condition), warnings
 
 
 def _stats(numbers: tuple[float, float, float, float]) -> FacetStats:

@@ -33,6 +33,9 @@ class SearchParameters(_Wire):
     length: int | None = Field(
         default=None, ge=0, le=PAGING_DEPTH, description=f"a whole number from 0 to {PAGING_DEPTH}"
     )
+    filters: str = Field(default="", description="text such as brand:Sony AND price < 100")
+    facet_filters: Any = Field(default=None, description="a text, or a list of texts and lists of texts")
+    numeric_filters: Any = Field(default=None, description="a text, or a list of texts and lists of texts")
     facets: list[str] = Field(default=[], max_length=100, description="a list of facet names, or ['*']")
     max_values_per_facet: int = Field(default=100, ge=1, le=1000, description="a whole number from 1 to 1000")
     attributes_to_retrieve: list[str] = Field(default=["*"], description="a list of attribute names, or ['*']")

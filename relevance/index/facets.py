@@ -1,16 +1,21 @@
 """Facet columns: which values of brand, category, price and attributes each product has, and how often in a set."""
 
 import json
+import math
+import operator
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from relevance.arrays import Rows
+from relevance.arrays import Mask, Rows
+from relevance.complaints import shortened
 from relevance.contracts.products import Product
+from relevance.errors import BadRequest
+from relevance.filters import All, Any_, Between, Compares, Condition, Is, Not, Operator
 from relevance.index.ragged import Ragged
 
 SMALLEST_SHARE = 0.01
@@ -55,6 +60,7 @@ class FacetColumns:
 
     def __init__(self, facets: Mapping[str, Sequence[str | float]], products: int, codes: Ragged) -> None:
         self._values = dict(facets)
+        self._products = products
         self._first = {name: place * products for place, name in enumerate(facets)}
         self._codes = codes
 
@@ -101,6 +107,67 @@ class FacetColumns:
         mean = total / sum(count for _, count in numbers)
         lowest, highest = min(value for value, _ in numbers), max(value for value, _ in numbers)
         return FacetCount(counts, (lowest, highest, mean, total))
+
+    def mask(self, condition: Condition) -> Mask:
+        """Shape (n,): which products a condition lets through; a product without a facet has no value of it.
+
+        Raises:
+            BadRequest: If the condition speaks of no facet of `names`, or compares text with a number.
+        """
+        match condition:
+            case All(parts):
+                every: Mask = np.logical_and.reduce([self.mask(part) for part in parts])
+                return every
+            case Any_(parts):
+                some: Mask = np.logical_or.reduce([self.mask(part) for part in parts])
+                return some
+            case Not(inner):
+                return np.logical_not(self.mask(inner))
+            case Is(facet, value):
+                return self._having(facet, _sameness(value))
+            case Compares(facet, sign, number):
+                compare = _COMPARE[sign]
+                return self._having(facet, lambda value: compare(self._number(facet, value), number))
+            case Between(facet, low, high):
+                return self._having(facet, lambda value: low <= self._number(facet, value) <= high)
+
+    def _having(self, facet: str, wanted: Callable[[str | float], bool]) -> Mask:
+        if facet not in self._values:
+            raise BadRequest(
+                f"filters: {shortened(facet)} is no facet of this index: expected one of {', '.join(self._values)}"
+            )
+        of_value = np.fromiter(map(wanted, self._values[facet]), dtype=bool, count=len(self._values[facet]))
+        first = self._first[facet]
+        offsets = self._codes.offsets[first : first + self._products + 1]
+        hits = np.flatnonzero(of_value[self._codes.values[offsets[0] : offsets[-1]]])
+        mask = np.zeros(self._products, dtype=bool)
+        mask[np.searchsorted(offsets, hits + offsets[0], side="right") - 1] = True
+        return mask
+
+    @staticmethod
+    def _number(facet: str, value: str | float) -> float:
+        if isinstance(value, str):
+            raise BadRequest(f'filters: {facet} holds text such as {shortened(value)}: expected {facet}:"a value"')
+        return value
+
+
+_COMPARE: Mapping[Operator, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _sameness(wanted: str) -> Callable[[str | float], bool]:
+    folded = wanted.casefold()
+    try:
+        number = float(wanted)
+    except ValueError:
+        number = math.nan
+    return lambda value: value.casefold() == folded if isinstance(value, str) else value == number
 
 
 def _shown(value: str | float) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from relevance.arrays import Matrix, Rows, Vector
+from relevance.arrays import Mask, Matrix, Rows, Vector
 from relevance.bm25 import inverse_document_frequencies
 from relevance.contracts.products import Product
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.features import Candidates
+from relevance.filters import Condition
 from relevance.fusion import fused_scores
 from relevance.index.facets import FacetColumns, FacetCount
 from relevance.index.lexical import LexicalIndex
@@ -78,13 +79,14 @@ class LocalIndex:
         """See `ProductIndex`."""
         return inverse_document_frequencies(self._lexical.document_frequencies(tokens), len(self))
 
-    def retrieve(self, query: UnderstoodQuery, limit: int) -> Retrieved:
+    def retrieve(self, query: UnderstoodQuery, limit: int, condition: Condition | None = None) -> Retrieved:
         """See `ProductIndex`."""
+        allowed = None if condition is None else self._facets.mask(condition)
         if not query.tokens:
-            newest = self._newest_first[:limit]
-            return Retrieved(newest, np.zeros(len(newest), dtype=np.float32), len(self))
-        matched, bm25, count = self._matches(query, self._retrieval.lexical_limit)
-        by_meaning = self._near(query)
+            newest = self._newest_first if allowed is None else self._newest_first[allowed[self._newest_first]]
+            return Retrieved(newest[:limit], np.zeros(len(newest[:limit]), dtype=np.float32), len(newest))
+        matched, bm25, count = self._matches(query, self._retrieval.lexical_limit, allowed)
+        by_meaning = self._near(query, allowed)
         added = by_meaning[~np.isin(by_meaning, matched)]
         rows = np.concatenate((matched, added))
         scores = np.concatenate((bm25, np.zeros(len(added), dtype=np.float32)))
@@ -92,13 +94,16 @@ class LocalIndex:
         best = np.argsort(-fused, kind="stable")[:limit]
         return Retrieved(rows[best], fused[best], count + self._without_a_word(query, added))
 
-    def facets(self, query: UnderstoodQuery, names: Sequence[str], limit: int) -> dict[str, FacetCount]:
+    def facets(
+        self, query: UnderstoodQuery, names: Sequence[str], limit: int, condition: Condition | None = None
+    ) -> dict[str, FacetCount]:
         """See `ProductIndex`."""
+        allowed = None if condition is None else self._facets.mask(condition)
         if query.tokens:
-            matched, _, _ = self._matches(query, len(self))
-            rows = np.union1d(matched, self._near(query))
+            matched, _, _ = self._matches(query, len(self), allowed)
+            rows = np.union1d(matched, self._near(query, allowed))
         else:
-            rows = np.arange(len(self))
+            rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
         return {name: self._facets.count(name, rows, limit) for name in names}
 
     def candidates(self, query: UnderstoodQuery, rows: Rows) -> Candidates:
@@ -118,13 +123,20 @@ class LocalIndex:
         """All rows by release date, unknown dates last."""
         return np.argsort(-np.nan_to_num(self._table.released_days, nan=-np.inf), kind="stable")
 
-    def _matches(self, query: UnderstoodQuery, limit: int) -> tuple[Rows, Vector, int]:
-        return self._lexical.search(query.tokens, self._retrieval.field_weights, limit)
+    def _matches(self, query: UnderstoodQuery, limit: int, allowed: Mask | None) -> tuple[Rows, Vector, int]:
+        """Rows and scores of the word matches, best first, at most `limit`; and how many there are in all."""
+        weights = self._retrieval.field_weights
+        if allowed is None:
+            return self._lexical.search(query.tokens, weights, limit)
+        rows, scores, _ = self._lexical.search(query.tokens, weights, len(self))
+        kept = allowed[rows]
+        return rows[kept][:limit], scores[kept][:limit], int(kept.sum())
 
-    def _near(self, query: UnderstoodQuery) -> Rows:
+    def _near(self, query: UnderstoodQuery, allowed: Mask | None) -> Rows:
         if self._vectors is None or query.vector is None:
             return np.empty(0, dtype=np.int64)
-        return self._vectors.search(query.vector, self._retrieval.dense_limit, floor=self._retrieval.cosine_floor)
+        retrieval = self._retrieval
+        return self._vectors.search(query.vector, retrieval.dense_limit, floor=retrieval.cosine_floor, allowed=allowed)
 
     def _cosines(self, query: UnderstoodQuery, rows: Rows) -> Vector | None:
         if self._vectors is None or query.vector is None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from relevance.arrays import Rows, Vector
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.features import Candidates
+from relevance.filters import Condition
 from relevance.index.facets import FacetCount
 from relevance.index.table import CatalogueScale
 from relevance.understanding import BrandNames
@@ -34,10 +35,18 @@ class ProductIndex(Protocol):
     def token_weights(self, tokens: Sequence[str]) -> Vector:
         """Shape (m,), above 0: inverse document frequency of each token."""
 
-    def retrieve(self, query: UnderstoodQuery, limit: int) -> Retrieved:
-        """Products that match by word or by meaning, fused; all of them, newest first, for an empty query."""
+    def retrieve(self, query: UnderstoodQuery, limit: int, condition: Condition | None = None) -> Retrieved:
+        """Products that match by word or by meaning, fused; all of them, newest first, for an empty query.
 
-    def facets(self, query: UnderstoodQuery, names: Sequence[str], limit: int) -> dict[str, FacetCount]:
+        A condition holds inside retrieval, on both sides: what it excludes takes nobody's place.
+
+        Raises:
+            BadRequest: If the condition speaks of a facet that this index has not.
+        """
+
+    def facets(
+        self, query: UnderstoodQuery, names: Sequence[str], limit: int, condition: Condition | None = None
+    ) -> dict[str, FacetCount]:
         """How the whole result set spreads over facets of `facet_names`: the `limit` most frequent values of each."""
 
     def candidates(self, query: UnderstoodQuery, rows: Rows) -> Candidates:

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from relevance.arrays import Matrix, Rows, Vector
+from relevance.arrays import Mask, Matrix, Rows, Vector
 
 
 class VectorIndex:
@@ -40,10 +40,25 @@ class VectorIndex:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def search(self, vector: Vector, limit: int, *, floor: float) -> Rows:
-        """Rows of the products whose cosine with `vector`, shape (d,), is at least `floor`; best first, <= limit."""
-        cosines, rows = self._index.search(vector[np.newaxis], min(limit, len(self)))
-        return np.asarray(rows[0][cosines[0] >= floor], dtype=np.int64)
+    def search(self, vector: Vector, limit: int, *, floor: float, allowed: Mask | None = None) -> Rows:
+        """Rows of the products whose cosine with `vector`, shape (d,), is at least `floor`; best first, <= limit.
+
+        Args:
+            vector: Of the query, unit length.
+            limit: The most rows to return.
+            floor: In [-1, 1].
+            allowed: Shape (n,): only these products are looked at; None for all.
+        """
+        import faiss
+
+        selected = None
+        if allowed is not None:
+            bits = np.packbits(allowed, bitorder="little")
+            # faiss wraps these two in Python after its stubs were written.
+            selector = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]
+            selected = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+        cosines, rows = self._index.search(vector[np.newaxis], min(limit, len(self)), params=selected)
+        return np.asarray(rows[0][(cosines[0] >= floor) & (rows[0] >= 0)], dtype=np.int64)
 
     def take(self, rows: Rows) -> Matrix:
         """Shape (len(rows), d): the vectors of some products, as 8 bits have kept them."""

@@ -105,6 +105,66 @@ def test_facets_count_the_whole_result_set(ask):
     assert body["warnings"] == ["facets: colour is no facet of this index"]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [
+        ({"filters": "brand:Sonora"}, {"headset", "earbuds"}),
+        ({"filters": "brand:sonora AND price < 60"}, {"earbuds"}),
+        ({"filters": "NOT brand:Quill AND NOT brand:Tuff"}, {"headset", "earbuds"}),
+        ({"filters": "price:24.5 TO 34"}, {"bag", "kettle", "lamp"}),
+        ({"filters": "price = 24.5"}, {"kettle"}),
+        ({"filters": "attributes.wireless:true AND brand:Quill"}, {"mouse"}),
+        (
+            {"facetFilters": [["brand:Sonora", "brand:Tuff"], "attributes.wireless:false"]},
+            {"bag", "headset", "kettle", "lamp"},
+        ),
+        ({"facetFilters": ["brand:-Quill", "brand:-Tuff"]}, {"headset", "earbuds"}),
+        ({"numericFilters": ["price>=79", "price!=649"]}, {"headset", "drive"}),
+        ({"filters": "brand:Sonora", "numericFilters": "price<60"}, {"earbuds"}),
+        ({"filters": "brand:Nobody"}, set()),
+    ],
+)
+@pytest.mark.parametrize("query", ["", "wireless headphones with a charging case for the desk"])
+def test_a_filter_holds_for_hits_counts_and_facets(ask, query, parameters, found):
+    status, body = ask("POST", "/1/indexes/products/query", {"query": query, "facets": ["brand"]} | parameters)
+
+    assert status == 200
+    assert set(ids(body)) <= found if query else set(ids(body)) == found
+    assert body["nbHits"] == len(body["hits"]) == sum(body["facets"]["brand"].values())
+
+
+def test_a_filter_is_applied_inside_retrieval_by_meaning(ask):
+    _, body = ask("POST", "/1/indexes/products/query", {"query": "earphones", "filters": "NOT brand:Sonora"})
+
+    assert not {"headset", "earbuds"} & set(ids(body))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"filters": 7}, "filters is 7: expected text"),
+        ({"filters": "brand:"}, "filters at position 7: the end, expected a value"),
+        ({"filters": "(" * 60 + "brand:x" + ")" * 60}, "expected at most 50 levels"),
+        ({"filters": "colour:red"}, '"colour" is no facet of this index: expected one of brand, price'),
+        ({"filters": "brand > 3"}, "brand holds text such as"),
+        ({"filters": "price > dear"}, '"dear", expected a number'),
+        ({"facetFilters": {"brand": "x"}}, "facetFilters is {"),
+        ({"numericFilters": ["brand"]}, "numericFilters at position 6"),
+    ],
+)
+def test_a_bad_filter_is_told_where_and_why(ask, parameters, said):
+    status, answer = ask("POST", "/1/indexes/products/query", {"query": "lamp"} | parameters)
+
+    assert status == 400
+    assert said in answer["message"]
+
+
+def test_a_filter_may_come_in_the_address(ask):
+    _, body = ask("GET", "/1/indexes/products", query={"filters": "brand:Sonora", "facetFilters": '["price:49"]'})
+
+    assert ids(body) == ["earbuds"]
+
+
 def test_ranking_information_names_every_feature(ask):
     _, body = ask("POST", "/1/indexes/products/query", {"query": "desk lamp", "getRankingInfo": True})
 
