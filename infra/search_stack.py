@@ -23,6 +23,7 @@ FRONT_DOOR_ROUTES = (
     ("/1/indexes/{index}/query", POST),
     ("/1/indexes/{index}", GET),
     ("/1/indexes/{index}/queries", POST),  # the index is a literal *: several searches in one call
+    ("/1/indexes/{index}/facets/{facet}/query", POST),
     ("/1/health/live", GET),
     ("/1/health/ready", GET),
 )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
@@ -29,15 +29,19 @@ NOT_IMPLEMENTED = frozenset(
 )
 """Parameters of Algolia's that its clients may send and that change nothing here; an answer names those it met."""
 
-_EXPECTED = expectations(SearchParameters)
-_TEXT = frozenset({"query", "userToken", "filters"})
+Parameters = TypeVar("Parameters", bound=SearchParameters)
+
+_TEXT = frozenset({"query", "userToken", "filters", "facetQuery"})
 
 
-def parse_parameters(given: Mapping[str, Any], *, where: str = "") -> tuple[SearchParameters, list[str]]:
+def parse_parameters(
+    given: Mapping[str, Any], kind: type[Parameters], *, where: str = ""
+) -> tuple[Parameters, list[str]]:
     """Check parameters, and say which of them change nothing.
 
     Args:
         given: A JSON object; its `params`, a query string, is taken in, and the object's own fields go before it.
+        kind: SearchParameters, or those of a search that can be asked more.
         where: What to put before a field's name in a message, such as "requests[1].".
 
     Raises:
@@ -51,9 +55,11 @@ def parse_parameters(given: Mapping[str, Any], *, where: str = "") -> tuple[Sear
     fields = {name: value for name, value in fields.items() if value is not None}
     idle = sorted(NOT_IMPLEMENTED & fields.keys())
     try:
-        parameters = SearchParameters.model_validate({name: fields[name] for name in fields if name not in idle})
+        parameters = kind.model_validate({name: fields[name] for name in fields if name not in idle})
     except ValidationError as error:
-        raise BadRequest("; ".join(f"{where}{complaint}" for complaint in complaints(error, _EXPECTED))) from None
+        raise BadRequest(
+            "; ".join(f"{where}{complaint}" for complaint in complaints(error, expectations(kind)))
+        ) from None
     try:
         condition_of(parameters)
     except BadRequest as error:

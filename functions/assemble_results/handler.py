@@ -2,9 +2,11 @@
 
 import time
 import uuid
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.logging import correlation_paths
@@ -17,9 +19,18 @@ from functions.observability import logger, metrics
 from functions.remote_stages import RemoteStages
 from functions.serving import serving
 from relevance.complaints import shortened
-from relevance.contracts.api import MAX_QUERIES, SearchParameters, SearchResponse, SearchResponses
+from relevance.contracts.api import (
+    MAX_QUERIES,
+    FacetSearchParameters,
+    FacetSearchResponse,
+    SearchParameters,
+    SearchResponse,
+    SearchResponses,
+)
 from relevance.errors import BadRequest
+from relevance.facet_search import search_facet
 from relevance.parameters import from_text, parse_parameters
+from relevance.release import Release
 from relevance.search import InProcess, Stages, search
 
 api = new_api()
@@ -35,7 +46,7 @@ def settings() -> AssembleSettings:
 def search_by_body(index: str) -> Response[str]:
     authorise(api, settings(), ("search", "admin"))
     _require_index(index)
-    parameters, warnings = parse_parameters(json_object(api))
+    parameters, warnings = parse_parameters(json_object(api), SearchParameters)
     return json_response(_answer(parameters, warnings))
 
 
@@ -45,7 +56,7 @@ def search_by_address(index: str) -> Response[str]:
     _require_index(index)
     written = api.current_event.query_string_parameters or {}
     named = {name: value for name, value in written.items() if not name.lower().startswith("x-")}
-    parameters, warnings = parse_parameters(from_text(named))
+    parameters, warnings = parse_parameters(from_text(named), SearchParameters)
     return json_response(_answer(parameters, warnings))
 
 
@@ -55,7 +66,15 @@ def search_several(index: str) -> Response[str]:
     if index != "*":
         raise BadRequest(f"the index in the path is {shortened(index)}: expected *", status=404)
     checked = [_one_of_several(place, given) for place, given in enumerate(_requests(json_object(api)))]
-    return json_response(SearchResponses(results=[_answer(*one) for one in checked]))
+    return json_response(SearchResponses(results=[answer() for answer in checked]))
+
+
+@api.post("/1/indexes/<index>/facets/<facet>/query")
+def search_inside_facet(index: str, facet: str) -> Response[str]:
+    authorise(api, settings(), ("search", "admin"))
+    _require_index(index)
+    parameters, _ = parse_parameters(json_object(api), FacetSearchParameters)
+    return json_response(_answer_facet(unquote(facet), parameters))
 
 
 @api.get("/1/health/live")
@@ -77,12 +96,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def _answer(parameters: SearchParameters, warnings: list[str]) -> SearchResponse:
     begun = time.perf_counter()
     release = serving(settings()).current()
-    stages: Stages = InProcess(release)
-    if settings().search_path == "functions":
-        stages = RemoteStages(
-            release, settings().preprocess_function, settings().rerank_function, settings().stage_deadline_ms
-        )
-    answer = search(parameters, release, stages, query_id=uuid.uuid4().hex, index_name=settings().index_name)
+    answer = search(parameters, release, _stages(release), query_id=uuid.uuid4().hex, index_name=settings().index_name)
     took_ms = (time.perf_counter() - begun) * 1000
     metrics.add_metric("SearchesAnswered", MetricUnit.Count, 1)
     metrics.add_metric("SearchMilliseconds", MetricUnit.Milliseconds, took_ms)
@@ -100,6 +114,22 @@ def _answer(parameters: SearchParameters, warnings: list[str]) -> SearchResponse
     return answer.model_copy(update={"processing_time_ms": round(took_ms), "warnings": (*warnings, *answer.warnings)})
 
 
+def _answer_facet(facet: str, parameters: FacetSearchParameters) -> FacetSearchResponse:
+    begun = time.perf_counter()
+    release = serving(settings()).current()
+    answer = search_facet(facet, parameters, release, _stages(release), query_id=uuid.uuid4().hex)
+    metrics.add_metric("FacetSearchesAnswered", MetricUnit.Count, 1)
+    return answer.model_copy(update={"processing_time_ms": round((time.perf_counter() - begun) * 1000)})
+
+
+def _stages(release: Release) -> Stages:
+    if settings().search_path == "in_process":
+        return InProcess(release)
+    return RemoteStages(
+        release, settings().preprocess_function, settings().rerank_function, settings().stage_deadline_ms
+    )
+
+
 def _require_index(index: str) -> None:
     if index != settings().index_name:
         raise BadRequest(f"Index {index} does not exist: expected {settings().index_name}", status=404)
@@ -112,7 +142,8 @@ def _requests(body: dict[str, Any]) -> list[Any]:
     return requests
 
 
-def _one_of_several(place: int, given: Any) -> tuple[SearchParameters, list[str]]:
+def _one_of_several(place: int, given: Any) -> Callable[[], SearchResponse | FacetSearchResponse]:
+    """One search of several, checked before the first is answered."""
     where = f"requests[{place}]"
     if not isinstance(given, dict):
         raise BadRequest(f"{where} is {shortened(given)}: expected an object")
@@ -121,6 +152,12 @@ def _one_of_several(place: int, given: Any) -> tuple[SearchParameters, list[str]
     if not isinstance(index, str):
         raise BadRequest(f"{where}.indexName is {shortened(index)}: expected the name of an index")
     _require_index(index)
+    if kind == "facet":
+        facet = fields.pop("facet", None)
+        if not isinstance(facet, str):
+            raise BadRequest(f"{where}.facet is {shortened(facet)}: expected the name of a facet")
+        facet_parameters, _ = parse_parameters(fields, FacetSearchParameters, where=f"{where}.")
+        return partial(_answer_facet, facet, facet_parameters)
     if kind != "default":
-        raise BadRequest(f'{where}.type is {shortened(kind)}: expected "default"')
-    return parse_parameters(fields, where=f"{where}.")
+        raise BadRequest(f'{where}.type is {shortened(kind)}: expected "default" or "facet"')
+    return partial(_answer, *parse_parameters(fields, SearchParameters, where=f"{where}."))

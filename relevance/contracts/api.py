@@ -43,6 +43,13 @@ class SearchParameters(_Wire):
     user_token: str | None = Field(default=None, description="text")
 
 
+class FacetSearchParameters(SearchParameters):
+    """What a search inside a facet's values may ask for: a search whose result set is looked at, and a beginning."""
+
+    facet_query: str = Field(default="", description="text")
+    max_facet_hits: int = Field(default=10, ge=1, le=100, description="a whole number from 1 to 100")
+
+
 class FacetStats(_Wire):
     """A number facet over the result set."""
 
@@ -76,10 +83,28 @@ class SearchResponse(_Wire):
     length: int | None = None
 
 
+class FacetHit(_Wire):
+    """One value of a facet."""
+
+    value: str
+    highlighted: str
+    """The value as HTML, what was asked for in `<em>`."""
+    count: int
+    """Products of the result set that have it."""
+
+
+class FacetSearchResponse(_Wire):
+    """Values of one facet, most products first."""
+
+    facet_hits: list[FacetHit]
+    exhaustive_facets_count: bool = True
+    processing_time_ms: int = Field(alias="processingTimeMS")
+
+
 class SearchResponses(_Wire):
     """The answers to several searches, in the order asked."""
 
-    results: list[SearchResponse]
+    results: list[SearchResponse | FacetSearchResponse]
 
 
 class AnalyzeRequest(_Wire):

@@ -165,6 +165,39 @@ def test_a_filter_may_come_in_the_address(ask):
     assert ids(body) == ["earbuds"]
 
 
+def test_the_values_of_a_facet_are_searched_by_how_their_words_begin(ask):
+    status, body = ask("POST", "/1/indexes/products/facets/brand/query", {"facetQuery": "so"})
+
+    assert status == 200
+    assert body["facetHits"] == [{"value": "Sonora", "highlighted": "<em>So</em>nora", "count": 2}]
+    assert body["exhaustiveFacetsCount"] is True
+
+
+def test_a_facets_values_are_those_of_the_result_set(ask):
+    _, body = ask("POST", "/1/indexes/products/facets/brand/query", {"params": "facetQuery=&filters=price>80"})
+
+    assert [(hit["value"], hit["count"]) for hit in body["facetHits"]] == [("Quill", 2)]
+
+
+def test_a_facet_that_is_none_is_refused(ask):
+    status, body = ask("POST", "/1/indexes/products/facets/colour/query", {"facetQuery": "re"})
+
+    assert status == 400
+    assert body["message"].startswith('"colour" is no facet of this index: expected one of brand, price')
+
+
+def test_searches_and_facet_searches_may_come_in_one_call(ask):
+    requests = [
+        {"indexName": "products", "query": "kettle", "hitsPerPage": 1},
+        {"indexName": "products", "type": "facet", "facet": "brand", "facetQuery": "t", "maxFacetHits": 1},
+    ]
+
+    _, body = ask("POST", "/1/indexes/*/queries", {"requests": requests})
+
+    assert ids(body["results"][0]) == ["kettle"]
+    assert [hit["value"] for hit in body["results"][1]["facetHits"]] == ["Tuff"]
+
+
 def test_ranking_information_names_every_feature(ask):
     _, body = ask("POST", "/1/indexes/products/query", {"query": "desk lamp", "getRankingInfo": True})
 
@@ -312,7 +345,8 @@ def test_an_unknown_route_is_not_found_in_the_wires_shape(ask):
         ([7], "requests[0] is 7: expected an object"),
         ([{"query": "lamp"}], "requests[0].indexName is null: expected the name of an index"),
         ([{"indexName": "products", "page": -1}], "requests[0].page is -1: expected a whole number"),
-        ([{"indexName": "products", "type": "facet"}], 'requests[0].type is "facet": expected "default"'),
+        ([{"indexName": "products", "type": "facets"}], 'requests[0].type is "facets": expected "default" or "facet"'),
+        ([{"indexName": "products", "type": "facet"}], "requests[0].facet is null: expected the name of a facet"),
         ([{"indexName": "products"}] * (MAX_QUERIES + 1), f"expected a list of at most {MAX_QUERIES} searches"),
     ],
 )

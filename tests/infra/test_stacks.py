@@ -8,6 +8,7 @@ ROUTES = {
     "POST /1/indexes/{index}/query",
     "GET /1/indexes/{index}",
     "POST /1/indexes/{index}/queries",
+    "POST /1/indexes/{index}/facets/{facet}/query",
     "POST /1/analyze",
     "POST /1/rerank",
     "GET /1/health/live",

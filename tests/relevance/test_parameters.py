@@ -15,22 +15,24 @@ def test_every_parameter_of_the_official_client_is_implemented_or_named_as_not()
 
 
 def test_fields_beside_params_go_before_it():
-    parameters, _ = parse_parameters({"params": "query=lamp&page=2&facets=%5B%22brand%22%5D", "page": 1})
+    parameters, _ = parse_parameters(
+        {"params": "query=lamp&page=2&facets=%5B%22brand%22%5D", "page": 1}, SearchParameters
+    )
 
     assert (parameters.query, parameters.page, parameters.facets) == ("lamp", 1, ["brand"])
 
 
 def test_null_is_the_same_as_leaving_out():
-    parameters, warnings = parse_parameters({"query": "lamp", "page": None, "filters": None})
+    parameters, warnings = parse_parameters({"query": "lamp", "page": None, "filters": None}, SearchParameters)
 
     assert (parameters.page, warnings) == (0, [])
 
 
 def test_a_message_says_which_search_it_is_about():
     with pytest.raises(BadRequest, match=r"^requests\[2\]\.page is -1: expected a whole number from 0$"):
-        parse_parameters({"page": -1}, where="requests[2].")
+        parse_parameters({"page": -1}, SearchParameters, where="requests[2].")
 
 
 def test_all_bad_fields_are_named_at_once():
     with pytest.raises(BadRequest, match=r"page is -1.*; hitsPerPage is 101"):
-        parse_parameters({"page": -1, "hitsPerPage": 101})
+        parse_parameters({"page": -1, "hitsPerPage": 101}, SearchParameters)

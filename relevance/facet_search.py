@@ -1,0 +1,53 @@
+"""Searching inside the values of one facet, for a shop with more brands than a list can show."""
+
+import html
+
+from relevance.complaints import shortened
+from relevance.contracts.api import FacetHit, FacetSearchParameters, FacetSearchResponse
+from relevance.contracts.stages import PreprocessRequest
+from relevance.errors import BadRequest
+from relevance.parameters import condition_of
+from relevance.release import Release
+from relevance.search import Stages
+from relevance.text import normalise, words
+
+_ALL_VALUES = 1_000_000
+
+
+def search_facet(
+    name: str, parameters: FacetSearchParameters, release: Release, stages: Stages, *, query_id: str
+) -> FacetSearchResponse:
+    """The values of a facet whose words begin with all words of `facetQuery`, over the result set of the query.
+
+    Values come by how many products of the result set have them; `processing_time_ms` is left to the caller.
+
+    Raises:
+        BadRequest: If there is no such facet.
+    """
+    if name not in release.index.facet_names:
+        known = ", ".join(release.index.facet_names)
+        raise BadRequest(f"{shortened(name)} is no facet of this index: expected one of {known}")
+    understood = stages.understand(PreprocessRequest(query_id=query_id, query=parameters.query))
+    counts = release.index.facets(understood, [name], _ALL_VALUES, condition_of(parameters))[name].counts
+    beginnings = words(parameters.facet_query)
+    found = [
+        FacetHit(value=value, highlighted=_highlighted(value, beginnings), count=count)
+        for value, count in counts.items()
+        if all(any(word.startswith(beginning) for word in words(value)) for beginning in beginnings)
+    ]
+    return FacetSearchResponse(facet_hits=found[: parameters.max_facet_hits], processing_time_ms=0)
+
+
+def _highlighted(value: str, beginnings: list[str]) -> str:
+    """The value as HTML, with each word's beginning that was asked for in `<em>`."""
+    return " ".join(_highlighted_word(word, beginnings) for word in value.split(" "))
+
+
+def _highlighted_word(word: str, beginnings: list[str]) -> str:
+    normalised = normalise(word)
+    length = max((len(start) for start in beginnings if normalised.startswith(start)), default=0)
+    if not length:
+        return html.escape(word)
+    if len(normalised) != len(word):  # an accent or a ligature was taken apart: where it ends is not the same place
+        length = len(word)
+    return f"<em>{html.escape(word[:length])}</em>{html.escape(word[length:])}"
