@@ -68,6 +68,10 @@ class TextEncoder:
         """Length of a vector."""
         return self.manifest.dimension
 
+    def knows(self, word: str) -> bool:
+        """Whether a lower-case word is a common one of the language that the encoder was taught."""
+        return self._wordpiece.holds(word)
+
     def encode(self, text: str) -> Vector:
         """The vector of a query: shape (d,), length 1. What follows the first QUERY_TOKENS tokens is not read.
 

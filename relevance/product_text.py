@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 
 from relevance.contracts.products import Product
-from relevance.text import analyse
+from relevance.text import tokens_of, words
 
 TEXT_FIELDS = ("title", "brand", "categories", "description", "attributes")
 """The fields that words are searched in, in the order of everything that has a place per field."""
 
 PRODUCT_TOKENS = 64
 """Where `embedding_text` is cut for the encoder: title and, for most products, the whole description."""
+
+SpokenText = tuple[list[str], ...]
+"""The words of one product, normalised but not stemmed, by field in the order of TEXT_FIELDS."""
 
 AnalysedText = tuple[list[str], ...]
 """The tokens of one product, by field in the order of TEXT_FIELDS."""
@@ -45,7 +48,17 @@ def field_texts(product: Product) -> tuple[str, ...]:
 
 def analyse_products(products: Iterable[Product]) -> list[AnalysedText]:
     """The tokens of each product, by field."""
-    return [tuple(analyse(text) for text in field_texts(product)) for product in products]
+    return [tokens_of_words(spoken) for spoken in words_of_products(products)]
+
+
+def words_of_products(products: Iterable[Product]) -> list[SpokenText]:
+    """The words of each product, by field."""
+    return [tuple(words(text) for text in field_texts(product)) for product in products]
+
+
+def tokens_of_words(spoken: SpokenText) -> AnalysedText:
+    """The tokens of one product, out of its words."""
+    return tuple(tokens_of(field) for field in spoken)
 
 
 def embedding_text(product: Product) -> str:

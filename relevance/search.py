@@ -55,16 +55,19 @@ class InProcess:
 
 
 def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
-    """Stage 1: tokens and their weights, the brand that is named, the query's vector."""
-    read = read_query(request.query)
+    """Stage 1: the spelling, tokens and their weights, the brand that is named, the query's vector."""
+    typed = read_query(request.query)
+    corrected = _corrected(typed.query, release) if request.typo_tolerance else None
+    read = typed if corrected is None else read_query(corrected)
     found = release.index.brands.named_in(read.tokens)
     brand, brand_tokens = found or (None, ())
     understood = UnderstoodQuery(
         query_id=request.query_id,
         release=release.release_id,
-        query=read.query,
-        cut=read.cut,
-        normalised=read.normalised,
+        query=typed.query,
+        cut=typed.cut,
+        normalised=typed.normalised,
+        corrected=corrected,
         tokens=read.tokens,
         weights=tuple(release.index.token_weights(read.tokens).tolist()),
         brand=brand,
@@ -79,6 +82,11 @@ def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
     except ModelFailed:
         return understood.model_copy(update={"degraded": ("vector",)})
     return understood.model_copy(update={"vector": vector, "rung": "lambda"})
+
+
+def _corrected(query: str, release: Release) -> str | None:
+    """A word that the encoder has met often is right, though this catalogue has no such product: helmet, not telnet."""
+    return release.index.spelling.corrected(query, release.encoder.knows if release.encoder else lambda _: False)
 
 
 def query_warnings(understood: UnderstoodQuery) -> list[str]:
@@ -115,7 +123,11 @@ def search(
 ) -> SearchResponse:
     """One page of the answer to a query; `processing_time_ms` is 0 and left to the caller, who has a clock."""
     index = release.index
-    understood = stages.understand(PreprocessRequest(query_id=query_id, query=parameters.query))
+    understood = stages.understand(
+        PreprocessRequest(
+            query_id=query_id, query=parameters.query, typo_tolerance=parameters.typo_tolerance is not False
+        )
+    )
     degraded: list[Degradation] = list(understood.degraded)
     if understood.release != release.release_id:
         raise ReleaseRefused(f"the query was read by release {understood.release}, open is {release.release_id}")
@@ -160,6 +172,7 @@ def search(
         if facets is None
         else {name: _stats(count.numbers) for name, count in facets.items() if count.numbers},
         query=parameters.query,
+        corrected_query=understood.corrected,
         params=urlencode(parameters.model_dump(by_alias=True, exclude_unset=True), doseq=True),
         query_id=query_id,
         processing_time_ms=0,

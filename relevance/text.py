@@ -3,6 +3,7 @@
 import re
 import threading
 import unicodedata
+from collections.abc import Sequence
 
 import Stemmer
 
@@ -109,7 +110,11 @@ def analyse(text: str) -> list[str]:
     >>> analyse("Laptops with 2TB drives")
     ['laptop', 'with', '2tb', 'drive']
     """
-    found = words(text)
+    return tokens_of(words(text))
+
+
+def tokens_of(found: Sequence[str]) -> list[str]:
+    """The token of each word that `words` found."""
     stems: list[str] = _stemmer().stemWords(found)
     return [word if _DIGIT.search(word) else stem for word, stem in zip(found, stems, strict=True)]
 

@@ -76,6 +76,10 @@ class WordPiece:
         numbers.append(self.end)
         return numbers
 
+    def holds(self, word: str) -> bool:
+        """Whether a lower-case word is one piece by itself: the vocabulary has met it often."""
+        return word in self._numbers
+
     def pad(self, sequences: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Token numbers and mask, each of shape (n, longest); the mask is 1 on tokens, 0 on padding."""
         longest = max((len(sequence) for sequence in sequences), default=0)

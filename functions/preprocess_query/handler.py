@@ -36,6 +36,7 @@ def analyze() -> Response[str]:
     return json_response(
         AnalyzeResponse(
             **understood.model_dump(include={"query", "normalised", "tokens", "weights", "brand", "query_id"}),
+            corrected_query=understood.corrected,
             processing_time_ms=round((time.perf_counter() - begun) * 1000),
             release=understood.release,
             rung=understood.rung,

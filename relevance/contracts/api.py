@@ -1,6 +1,6 @@
 """The public API: Algolia's names on the wire, ours inside. The aliases stand here and nowhere else."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -40,6 +40,7 @@ class SearchParameters(_Wire):
     max_values_per_facet: int = Field(default=100, ge=1, le=1000, description="a whole number from 1 to 1000")
     attributes_to_retrieve: list[str] = Field(default=["*"], description="a list of attribute names, or ['*']")
     get_ranking_info: bool = Field(default=False, description="true or false")
+    typo_tolerance: bool | Literal["min", "strict"] = Field(default=True, description='true, false, "min" or "strict"')
     user_token: str | None = Field(default=None, description="text")
 
 
@@ -71,6 +72,8 @@ class SearchResponse(_Wire):
     facets: dict[str, dict[str, int]] | None = None
     facets_stats: dict[str, FacetStats] | None = Field(default=None, alias="facets_stats")
     query: str
+    corrected_query: str | None = None
+    """The query that was searched for, where that is not the one that was typed."""
     params: str
     query_id: str = Field(alias="queryID", pattern="^[0-9a-f]{32}$")
     processing_time_ms: int = Field(alias="processingTimeMS")
@@ -120,6 +123,7 @@ class AnalyzeResponse(_Wire):
 
     query: str
     normalised: str
+    corrected_query: str | None = None
     tokens: tuple[str, ...]
     weights: tuple[float, ...]
     brand: str | None

@@ -40,6 +40,8 @@ class PreprocessRequest(_Message):
 
     query_id: str
     query: str
+    typo_tolerance: bool = True
+    """Whether misspelt words may be corrected."""
 
 
 class UnderstoodQuery(_Message):
@@ -53,6 +55,8 @@ class UnderstoodQuery(_Message):
     cut: bool = False
     """Whether it was longer than that, or had more than MAX_QUERY_TOKENS tokens."""
     normalised: str
+    corrected: str | None = None
+    """The query with its misspelt words corrected; None when it stands as typed. Tokens and vector are of this text."""
     tokens: tuple[str, ...] = ()
     """Distinct stems in the order typed, at most MAX_QUERY_TOKENS."""
     weights: tuple[float, ...] = ()

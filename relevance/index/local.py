@@ -23,7 +23,8 @@ from relevance.index.retrieval import SERVED, Retrieval
 from relevance.index.table import CatalogueScale, ProductTable
 from relevance.index.tokens import token_hash
 from relevance.index.vectors import VectorIndex
-from relevance.product_text import TEXT_FIELDS, analyse_products
+from relevance.product_text import TEXT_FIELDS, tokens_of_words, words_of_products
+from relevance.spelling import Spelling
 from relevance.understanding import BrandNames
 
 
@@ -41,6 +42,7 @@ class LocalIndex:
         self._records = ProductRecords.open(release / "products")
         self.scale = CatalogueScale.open(index)
         self.brands = BrandNames.of(json.loads((index / "brands.json").read_text()))
+        self.spelling = Spelling.open(index)
         self.facet_names = self._facets.names
 
     @staticmethod
@@ -55,7 +57,9 @@ class LocalIndex:
         index = release / "index"
         for folder in (index / "lexical", release / "products"):
             folder.mkdir(parents=True)
-        texts = analyse_products(products)
+        spoken = words_of_products(products)
+        Spelling.of(spoken).save(index)
+        texts = [tokens_of_words(fields) for fields in spoken]
         LexicalIndex.build(texts, index / "lexical")
         if vectors is not None:
             VectorIndex.build(vectors, index / "vectors.faiss")

@@ -10,6 +10,7 @@ from relevance.features import Candidates
 from relevance.filters import Condition
 from relevance.index.facets import FacetCount
 from relevance.index.table import CatalogueScale
+from relevance.spelling import Spelling
 from relevance.understanding import BrandNames
 
 
@@ -30,6 +31,7 @@ class ProductIndex(Protocol):
 
     scale: CatalogueScale
     brands: BrandNames
+    spelling: Spelling
     facet_names: tuple[str, ...]
 
     def token_weights(self, tokens: Sequence[str]) -> Vector:
