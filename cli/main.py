@@ -65,9 +65,9 @@ def publish(given: argparse.Namespace) -> None:
 
 
 def create_keys(given: argparse.Namespace) -> None:
-    """Replace a stage's keys by new ones and show them, once: only their hashes are stored."""
-    keys = {kind: secrets.token_hex(_KEY_BYTES) for kind in ("search", "admin")}
-    ring = KeyRing(search=(key_hash(keys["search"]),), admin=(key_hash(keys["admin"]),))
+    """Replace a stage's keys by new ones and show them, once. The parent key is for the shop's server alone."""
+    keys = {kind: secrets.token_hex(_KEY_BYTES) for kind in ("search", "admin", "parent")}
+    ring = KeyRing(search=(key_hash(keys["search"]),), admin=(key_hash(keys["admin"]),), parents=(keys["parent"],))
     write_keys(f"/vitrine/{given.stage}/keys", ring)
     for kind, key in keys.items():
         print(f"{kind:<7}{key}")

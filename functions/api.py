@@ -1,6 +1,7 @@
 """What every HTTP route has in common: the envelope, keys, bodies, errors in the wire's shape."""
 
 import json
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from functions.aws.key_store import key_store
 from functions.aws.release_store import StoreUnavailable
 from functions.environment import SearchSettings
-from functions.keys import KeyKind, require_key
+from functions.keys import Caller, KeyKind, require_key
 from functions.observability import logger
 from functions.serving import NoRelease
 from relevance.complaints import complaints, expectations, shortened
@@ -50,11 +51,12 @@ def new_api() -> APIGatewayHttpResolver:
     return api
 
 
-def authorise(api: APIGatewayHttpResolver, settings: SearchSettings, kinds: tuple[KeyKind, ...]) -> None:
-    """Raise BadRequest with status 403 unless the request carries a key of one of these kinds."""
+def authorise(api: APIGatewayHttpResolver, settings: SearchSettings, kinds: tuple[KeyKind, ...]) -> Caller:
+    """Who calls; raises BadRequest with status 403 unless the request carries a key of one of these kinds."""
     event = api.current_event
     headers = {name.lower(): value for name, value in (event.headers or {}).items()}
-    require_key(headers, event.query_string_parameters or {}, key_store(settings.key_parameter).ring(), kinds)
+    ring = key_store(settings.key_parameter).ring()
+    return require_key(headers, event.query_string_parameters or {}, ring, kinds, now_seconds=time.time())
 
 
 def json_object(api: APIGatewayHttpResolver) -> dict[str, Any]:

@@ -23,6 +23,8 @@ STAGE = "local"
 KEY_PARAMETER = f"/vitrine/{STAGE}/keys"
 KEYS = {"search": ("local-search",), "admin": ("local-admin",)}
 """Kind of key -> the keys in clear; known to everybody, since only this machine can use them."""
+PARENT_KEY = "local-parent"
+"""What secured keys are made from."""
 
 START_SECONDS = 30
 
@@ -131,7 +133,8 @@ def deploy(progress: Progress, folder: LocalFolder, state: LocalState) -> None:
 def put_keys(state: LocalState) -> None:
     """Store the hashed API keys where the functions look for them."""
     os.environ.update(aws_environment(state.cloud_port))
-    write_keys(KEY_PARAMETER, KeyRing(**{kind: tuple(map(key_hash, keys)) for kind, keys in KEYS.items()}))
+    hashed = {kind: tuple(map(key_hash, keys)) for kind, keys in KEYS.items()}
+    write_keys(KEY_PARAMETER, KeyRing(**hashed, parents=(PARENT_KEY,)))
 
 
 def free_port() -> int:

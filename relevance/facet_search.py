@@ -6,6 +6,7 @@ from relevance.complaints import shortened
 from relevance.contracts.api import FacetHit, FacetSearchParameters, FacetSearchResponse
 from relevance.contracts.stages import PreprocessRequest
 from relevance.errors import BadRequest
+from relevance.filters import Condition, both
 from relevance.parameters import condition_of
 from relevance.release import Release
 from relevance.search import Stages
@@ -15,7 +16,13 @@ _ALL_VALUES = 1_000_000
 
 
 def search_facet(
-    name: str, parameters: FacetSearchParameters, release: Release, stages: Stages, *, query_id: str
+    name: str,
+    parameters: FacetSearchParameters,
+    release: Release,
+    stages: Stages,
+    *,
+    query_id: str,
+    sealed: Condition | None = None,
 ) -> FacetSearchResponse:
     """The values of a facet whose words begin with all words of `facetQuery`, over the result set of the query.
 
@@ -28,7 +35,7 @@ def search_facet(
         known = ", ".join(release.index.facet_names)
         raise BadRequest(f"{shortened(name)} is no facet of this index: expected one of {known}")
     understood = stages.understand(PreprocessRequest(query_id=query_id, query=parameters.query))
-    counts = release.index.facets(understood, [name], _ALL_VALUES, condition_of(parameters))[name].counts
+    counts = release.index.facets(understood, [name], _ALL_VALUES, both(sealed, condition_of(parameters)))[name].counts
     beginnings = words(parameters.facet_query)
     found = [
         FacetHit(value=value, highlighted=_highlighted(value, beginnings), count=count)

@@ -17,7 +17,7 @@ from relevance.contracts.stages import (
 )
 from relevance.errors import ModelFailed, ReleaseRefused
 from relevance.features import FEATURE_NAMES, feature_matrix
-from relevance.filters import Condition
+from relevance.filters import Condition, both
 from relevance.index.facets import FacetCount
 from relevance.index.port import ProductIndex
 from relevance.parameters import condition_of
@@ -119,9 +119,18 @@ def rerank_rows(request: RerankRequest, release: Release) -> RerankResponse:
 
 
 def search(
-    parameters: SearchParameters, release: Release, stages: Stages, *, query_id: str, index_name: str
+    parameters: SearchParameters,
+    release: Release,
+    stages: Stages,
+    *,
+    query_id: str,
+    index_name: str,
+    sealed: Condition | None = None,
 ) -> SearchResponse:
-    """One page of the answer to a query; `processing_time_ms` is 0 and left to the caller, who has a clock."""
+    """One page of the answer to a query; `processing_time_ms` is 0 and left to the caller, who has a clock.
+
+    `sealed` holds beside the request's own filters, whatever those say.
+    """
     index = release.index
     understood = stages.understand(
         PreprocessRequest(
@@ -132,7 +141,7 @@ def search(
     if understood.release != release.release_id:
         raise ReleaseRefused(f"the query was read by release {understood.release}, open is {release.release_id}")
 
-    condition = condition_of(parameters)
+    condition = both(sealed, condition_of(parameters))
     retrieved = index.retrieve(understood, PAGING_DEPTH, condition)
     rows = retrieved.rows
     scores: dict[int, float] = {}

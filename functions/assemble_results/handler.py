@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.api import JSON, authorise, json_object, json_response, new_api
 from functions.assemble_results.settings import AssembleSettings
+from functions.keys import Caller, KeyKind
 from functions.observability import logger, metrics
 from functions.remote_stages import RemoteStages
 from functions.serving import serving
@@ -33,6 +34,8 @@ from relevance.parameters import from_text, parse_parameters
 from relevance.release import Release
 from relevance.search import InProcess, Stages, search
 
+KEYS: tuple[KeyKind, ...] = ("search", "secured", "admin")
+
 api = new_api()
 
 
@@ -44,37 +47,37 @@ def settings() -> AssembleSettings:
 
 @api.post("/1/indexes/<index>/query")
 def search_by_body(index: str) -> Response[str]:
-    authorise(api, settings(), ("search", "admin"))
-    _require_index(index)
+    caller = authorise(api, settings(), KEYS)
+    _require_index(index, caller)
     parameters, warnings = parse_parameters(json_object(api), SearchParameters)
-    return json_response(_answer(parameters, warnings))
+    return json_response(_answer(parameters, warnings, caller))
 
 
 @api.get("/1/indexes/<index>")
 def search_by_address(index: str) -> Response[str]:
-    authorise(api, settings(), ("search", "admin"))
-    _require_index(index)
+    caller = authorise(api, settings(), KEYS)
+    _require_index(index, caller)
     written = api.current_event.query_string_parameters or {}
     named = {name: value for name, value in written.items() if not name.lower().startswith("x-")}
     parameters, warnings = parse_parameters(from_text(named), SearchParameters)
-    return json_response(_answer(parameters, warnings))
+    return json_response(_answer(parameters, warnings, caller))
 
 
 @api.post("/1/indexes/<index>/queries")
 def search_several(index: str) -> Response[str]:
-    authorise(api, settings(), ("search", "admin"))
+    caller = authorise(api, settings(), KEYS)
     if index != "*":
         raise BadRequest(f"the index in the path is {shortened(index)}: expected *", status=404)
-    checked = [_one_of_several(place, given) for place, given in enumerate(_requests(json_object(api)))]
+    checked = [_one_of_several(place, given, caller) for place, given in enumerate(_requests(json_object(api)))]
     return json_response(SearchResponses(results=[answer() for answer in checked]))
 
 
 @api.post("/1/indexes/<index>/facets/<facet>/query")
 def search_inside_facet(index: str, facet: str) -> Response[str]:
-    authorise(api, settings(), ("search", "admin"))
-    _require_index(index)
+    caller = authorise(api, settings(), KEYS)
+    _require_index(index, caller)
     parameters, _ = parse_parameters(json_object(api), FacetSearchParameters)
-    return json_response(_answer_facet(unquote(facet), parameters))
+    return json_response(_answer_facet(unquote(facet), parameters, caller))
 
 
 @api.get("/1/health/live")
@@ -93,10 +96,17 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     return api.resolve(event, context)
 
 
-def _answer(parameters: SearchParameters, warnings: list[str]) -> SearchResponse:
+def _answer(parameters: SearchParameters, warnings: list[str], caller: Caller) -> SearchResponse:
     begun = time.perf_counter()
     release = serving(settings()).current()
-    answer = search(parameters, release, _stages(release), query_id=uuid.uuid4().hex, index_name=settings().index_name)
+    answer = search(
+        parameters,
+        release,
+        _stages(release),
+        query_id=uuid.uuid4().hex,
+        index_name=settings().index_name,
+        sealed=caller.condition,
+    )
     took_ms = (time.perf_counter() - begun) * 1000
     metrics.add_metric("SearchesAnswered", MetricUnit.Count, 1)
     metrics.add_metric("SearchMilliseconds", MetricUnit.Milliseconds, took_ms)
@@ -114,10 +124,12 @@ def _answer(parameters: SearchParameters, warnings: list[str]) -> SearchResponse
     return answer.model_copy(update={"processing_time_ms": round(took_ms), "warnings": (*warnings, *answer.warnings)})
 
 
-def _answer_facet(facet: str, parameters: FacetSearchParameters) -> FacetSearchResponse:
+def _answer_facet(facet: str, parameters: FacetSearchParameters, caller: Caller) -> FacetSearchResponse:
     begun = time.perf_counter()
     release = serving(settings()).current()
-    answer = search_facet(facet, parameters, release, _stages(release), query_id=uuid.uuid4().hex)
+    answer = search_facet(
+        facet, parameters, release, _stages(release), query_id=uuid.uuid4().hex, sealed=caller.condition
+    )
     metrics.add_metric("FacetSearchesAnswered", MetricUnit.Count, 1)
     return answer.model_copy(update={"processing_time_ms": round((time.perf_counter() - begun) * 1000)})
 
@@ -130,7 +142,9 @@ def _stages(release: Release) -> Stages:
     )
 
 
-def _require_index(index: str) -> None:
+def _require_index(index: str, caller: Caller) -> None:
+    if caller.indices is not None and index not in caller.indices:
+        raise BadRequest(f"the key is not valid for index {index}", status=403)
     if index != settings().index_name:
         raise BadRequest(f"Index {index} does not exist: expected {settings().index_name}", status=404)
 
@@ -142,7 +156,7 @@ def _requests(body: dict[str, Any]) -> list[Any]:
     return requests
 
 
-def _one_of_several(place: int, given: Any) -> Callable[[], SearchResponse | FacetSearchResponse]:
+def _one_of_several(place: int, given: Any, caller: Caller) -> Callable[[], SearchResponse | FacetSearchResponse]:
     """One search of several, checked before the first is answered."""
     where = f"requests[{place}]"
     if not isinstance(given, dict):
@@ -151,13 +165,13 @@ def _one_of_several(place: int, given: Any) -> Callable[[], SearchResponse | Fac
     index, kind = fields.pop("indexName", None), fields.pop("type", "default")
     if not isinstance(index, str):
         raise BadRequest(f"{where}.indexName is {shortened(index)}: expected the name of an index")
-    _require_index(index)
+    _require_index(index, caller)
     if kind == "facet":
         facet = fields.pop("facet", None)
         if not isinstance(facet, str):
             raise BadRequest(f"{where}.facet is {shortened(facet)}: expected the name of a facet")
         facet_parameters, _ = parse_parameters(fields, FacetSearchParameters, where=f"{where}.")
-        return partial(_answer_facet, facet, facet_parameters)
+        return partial(_answer_facet, facet, facet_parameters, caller)
     if kind != "default":
         raise BadRequest(f'{where}.type is {shortened(kind)}: expected "default" or "facet"')
-    return partial(_answer, *parse_parameters(fields, SearchParameters, where=f"{where}."))
+    return partial(_answer, *parse_parameters(fields, SearchParameters, where=f"{where}."), caller)

@@ -23,16 +23,16 @@ def test_a_folder_that_is_no_release_is_said_to_be_none(tmp_path, capsys):
     assert "it has no manifest.json" in capsys.readouterr().err
 
 
-def test_new_keys_are_shown_once_and_stored_as_hashes(capsys):
+def test_new_keys_are_shown_once_and_those_of_browsers_stored_as_hashes(capsys):
     with mock_aws():
         assert main(["keys", "create", "--stage", "dev"]) == 0
         stored = boto3.client("ssm").get_parameter(Name="/vitrine/dev/keys", WithDecryption=True)["Parameter"]
 
     shown = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    kept = json.loads(stored["Value"])
     assert stored["Type"] == "SecureString"
-    assert {kind: hashlib.sha256(key.encode()).hexdigest() for kind, key in shown.items()} == {
-        kind: hashes[0] for kind, hashes in json.loads(stored["Value"]).items()
-    }
+    assert kept.pop("parents") == [shown.pop("parent")]
+    assert {kind: [hashlib.sha256(key.encode()).hexdigest()] for kind, key in shown.items()} == kept
 
 
 def test_an_address_that_does_not_answer_is_named_with_what_to_do(capsys):

@@ -69,7 +69,10 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Search
             AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        write_keys(settings.key_parameter, KeyRing(search=(key_hash("search-key"),), admin=(key_hash("admin-key"),)))
+        write_keys(
+            settings.key_parameter,
+            KeyRing(search=(key_hash("search-key"),), admin=(key_hash("admin-key"),), parents=("parent-key",)),
+        )
         yield settings
     for cached in CACHES:
         cached.cache_clear()

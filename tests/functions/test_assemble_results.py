@@ -4,6 +4,7 @@ from typing import Any
 
 import boto3
 import pytest
+from algoliasearch.search.client import SearchClientSync
 
 from functions.assemble_results import handler
 from functions.assemble_results.handler import lambda_handler
@@ -243,6 +244,35 @@ def test_a_wrong_key_is_refused(ask, key):
     status, body = ask("POST", "/1/indexes/products/query", {"query": "lamp"}, key=key)
 
     assert (status, body) == (403, {"message": "Invalid Application-ID or API key", "status": 403})
+
+
+def a_secured_key(**restrictions):
+    return SearchClientSync("app", "unused").generate_secured_api_key("parent-key", restrictions)
+
+
+def test_what_a_secured_key_seals_in_holds_on_every_search(ask):
+    key = a_secured_key(filters="brand:Tuff")
+    widening = {"query": "", "filters": "brand:Quill OR brand:Tuff OR brand:Sonora", "facets": ["brand"]}
+
+    _, one = ask("POST", "/1/indexes/products/query", widening, key=key)
+    _, several = ask("POST", "/1/indexes/*/queries", {"requests": [{"indexName": "products"}]}, key=key)
+    _, by_address = ask("GET", "/1/indexes/products", key=key)
+    _, facet = ask("POST", "/1/indexes/products/facets/brand/query", {}, key=key)
+
+    assert one["facets"]["brand"] == {"Tuff": 3}
+    assert set(ids(one)) == set(ids(several["results"][0])) == set(ids(by_address)) == {"bag", "kettle", "lamp"}
+    assert [hit["value"] for hit in facet["facetHits"]] == ["Tuff"]
+    assert "Tuff" not in several["results"][0]["params"]
+
+
+def test_a_secured_key_of_another_index_is_refused(ask):
+    status, body = ask("POST", "/1/indexes/products/query", {}, key=a_secured_key(restrictIndices="shoes"))
+
+    assert (status, body["message"]) == (403, "the key is not valid for index products")
+
+
+def test_a_parent_key_opens_nothing_by_itself(ask):
+    assert ask("POST", "/1/indexes/products/query", {}, key="parent-key")[0] == 403
 
 
 @pytest.mark.parametrize(
