@@ -55,6 +55,7 @@ bench: test-environment
 	$(VENV)/python -m benchmarks.relevance
 	$(VENV)/python -m benchmarks.latency
 	$(VENV)/python -m benchmarks.retrieval
+	$(VENV)/python -m benchmarks.spelling
 	$(VENV)/python -m benchmarks.tables
 
 models: test-environment

@@ -90,11 +90,30 @@ def search_path_table(results: Results) -> str:
     return f"{table}\n{results['queries']} queries, each by both paths in turn. {_circumstances(results)}\n"
 
 
+def spelling_table(results: Results) -> str:
+    """Shares of misspelt words that were corrected, with milliseconds, then of right queries that were changed."""
+    slips = [
+        [
+            f"{entry['edits']} random edit{'s' if entry['edits'] > 1 else ''}, words drawn {entry['drawn']}",
+            f"{entry['corrected']:.1%}",
+            f"{entry['found']:.1%}",
+            f"{entry['mean_ms']:.2f}",
+            f"{entry['p99_ms']:.2f}",
+        ]
+        for entry in results["slips"]
+    ]
+    right = [[entry["what"], f"{entry['changed']:.2%}"] for entry in results["right_queries"]]
+    misspelt = _table(["misspelt words", "corrected", "finds the same", "mean ms", "p99 ms"], slips)
+    queries = _table([f"{results['right_queries'][0]['queries']:,} right queries each", "changed"], right)
+    return f"{misspelt}\n{queries}\n{results['words_known']:,} words known. {_circumstances(results)}\n"
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "relevance": relevance_table,
     "latency": latency_table,
     "retrieval": retrieval_table,
     "search_path": search_path_table,
+    "spelling": spelling_table,
 }
 
 

@@ -34,7 +34,9 @@ def search_facet(
     if name not in release.index.facet_names:
         known = ", ".join(release.index.facet_names)
         raise BadRequest(f"{shortened(name)} is no facet of this index: expected one of {known}")
-    understood = stages.understand(PreprocessRequest(query_id=query_id, query=parameters.query))
+    understood = stages.understand(
+        PreprocessRequest(query_id=query_id, query=parameters.query, typo_tolerance=parameters.corrects_typos)
+    )
     counts = release.index.facets(understood, [name], _ALL_VALUES, both(sealed, condition_of(parameters)))[name].counts
     beginnings = words(parameters.facet_query)
     found = [

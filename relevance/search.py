@@ -133,9 +133,7 @@ def search(
     """
     index = release.index
     understood = stages.understand(
-        PreprocessRequest(
-            query_id=query_id, query=parameters.query, typo_tolerance=parameters.typo_tolerance is not False
-        )
+        PreprocessRequest(query_id=query_id, query=parameters.query, typo_tolerance=parameters.corrects_typos)
     )
     degraded: list[Degradation] = list(understood.degraded)
     if understood.release != release.release_id:

@@ -22,8 +22,8 @@ from relevance.text import is_number, tokens_of, words
 
 SHORTEST = 4
 """Letters; a shorter word has so many neighbours that a correction would be a guess."""
-SHORTEST_FOR_TWO = 6
-"""Letters from which on two edits are corrected; below it is one."""
+SHORTEST_FOR_TWO = 5
+"""Letters from which on two edits are corrected, as in a word of six that lost one and got one wrong; below, one."""
 LONGEST = 60
 """Letters; a longer word is nobody's spelling of a product."""
 MOST_UNKNOWN = 8
@@ -57,9 +57,9 @@ class Spelling:
                 gives them.
             stems: The stems of all words of the catalogue that hold no digit.
         """
+        self.counts = counts
         self._stems = frozenset(stems)
         self._meant = sorted((word for word in counts if _SHORTEST_MEANT <= len(word) <= LONGEST), key=_by_length)
-        self._counts = [counts[word] for word in self._meant]
         self._lengths = np.array([len(word) for word in self._meant], dtype=np.int16)
         self._letters = _letter_counts(self._meant)
 
@@ -80,7 +80,7 @@ class Spelling:
 
     def save(self, index: Path) -> None:
         """Write the words into a release's `index/`."""
-        kept = {"counts": dict(zip(self._meant, self._counts, strict=True)), "stems": sorted(self._stems)}
+        kept = {"counts": dict(self.counts), "stems": sorted(self._stems)}
         (index / _FILE).write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
 
     def knows(self, word: str) -> bool:
@@ -105,11 +105,12 @@ class Spelling:
         for edits in (1, 2) if len(word) >= SHORTEST_FOR_TWO else (1,):
             near = []
             for place in self._near(letters, len(word), edits):
-                cost = edit_cost(word, self._meant[place], edits)
+                meant = self._meant[place]
+                cost = edit_cost(word, meant, edits)
                 if cost is not None:
                     invented = cost % _EDIT
-                    doubt = _NATS_PER_INVENTED * invented - _FREQUENCY_POWER * math.log(self._counts[place])
-                    near.append((cost // _EDIT, doubt, self._meant[place]))
+                    doubt = _NATS_PER_INVENTED * invented - _FREQUENCY_POWER * math.log(self.counts[meant])
+                    near.append((cost // _EDIT, doubt, meant))
             if near:
                 return min(near)[2]
         return None
@@ -117,14 +118,15 @@ class Spelling:
     def corrected(self, text: str, leave: Callable[[str], bool] = lambda _: False) -> str | None:
         """A query with each unknown word replaced by the nearest known one; None when nothing is to be corrected.
 
-        Whatever is written together with a digit stays, and so does each word that `leave`, which is given normalised
-        words, claims for a language at large.
+        What is written together with a digit stays, and so does a word in capitals among others that are not: both may
+        be model numbers. So does each word that `leave`, which is given normalised words, claims for a language at
+        large.
         """
         decided: dict[str, str | None] = {}
 
         def correction(written: re.Match[str]) -> str:
             read = words(written[0])
-            if len(read) != 1:
+            if len(read) != 1 or (written[0].isupper() and not typed.isupper()):
                 return written[0]
             word = read[0]
             if word not in decided and len(decided) < MOST_UNKNOWN and not self.knows(word):

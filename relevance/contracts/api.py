@@ -43,6 +43,11 @@ class SearchParameters(_Wire):
     typo_tolerance: bool | Literal["min", "strict"] = Field(default=True, description='true, false, "min" or "strict"')
     user_token: str | None = Field(default=None, description="text")
 
+    @property
+    def corrects_typos(self) -> bool:
+        """Whether misspelt words are corrected: always to the nearest, so "min" and "strict" are as true is."""
+        return self.typo_tolerance is not False
+
 
 class FacetSearchParameters(SearchParameters):
     """What a search inside a facet's values may ask for: a search whose result set is looked at, and a beginning."""

@@ -9,7 +9,7 @@ from functions.preprocess_query import handler as preprocess_query
 from functions.rerank import handler as rerank
 from tests.builders import a_release, an_http_event
 
-QUERIES = ("wireless mouse", "earphones", "Quill laptop 14 inch", "2TB", "", "zzz unknown words")
+QUERIES = ("wireless mouse", "earphones", "Quill laptop 14 inch", "2TB", "", "zzz unknown words", "wirless mose")
 
 
 @pytest.fixture
