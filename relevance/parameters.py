@@ -16,22 +16,24 @@ NOT_IMPLEMENTED = frozenset(
     """
     advancedSyntax advancedSyntaxFeatures allowTyposOnNumericTokens alternativesAsExact analytics analyticsTags
     aroundLatLng aroundLatLngViaIP aroundPrecision aroundRadius attributeCriteriaComputedBy
-    attributeCriteriaComputedByMinProximity attributesToHighlight attributesToSnippet clickAnalytics
+    attributeCriteriaComputedByMinProximity clickAnalytics
     decompoundQuery disableExactOnAttributes disableTypoToleranceOnAttributes distinct enableABTest
     enablePersonalization enableReRanking enableRules exactOnSingleWordQuery extensions facetingAfterDistinct
-    highlightPostTag highlightPreTag ignorePlurals insideBoundingBox insidePolygon minimumAroundRadius
+    ignorePlurals insideBoundingBox insidePolygon minimumAroundRadius
     minProximity minWordSizefor1Typo minWordSizefor2Typos mode naturalLanguages optionalFilters optionalWords
     percentileComputation personalizationImpact queryLanguages queryType ranking relevancyStrictness
     removeStopWords removeWordsIfNoResults renderingContent replaceSynonymsInHighlight reRankingApplyFilter
     responseFields restrictHighlightAndSnippetArrays restrictSearchableAttributes ruleContexts semanticSearch
-    similarQuery snippetEllipsisText sortFacetValuesBy sumOrFiltersScores synonyms tagFilters
+    similarQuery sortFacetValuesBy sumOrFiltersScores synonyms tagFilters
     """.split()  # noqa: SIM905 (seventy lines of one name each would be no easier to read)
 )
 """Parameters of Algolia's that its clients may send and that change nothing here; an answer names those it met."""
 
 Parameters = TypeVar("Parameters", bound=SearchParameters)
 
-_TEXT = frozenset({"query", "userToken", "filters", "facetQuery"})
+_TEXT = frozenset(
+    {"query", "userToken", "filters", "facetQuery", "highlightPreTag", "highlightPostTag", "snippetEllipsisText"}
+)
 
 
 def parse_parameters(
@@ -92,4 +94,4 @@ def _read(name: str, text: str) -> Any:
         return text.split(",") if name in _LISTS else text
 
 
-_LISTS = frozenset({"facets", "attributesToRetrieve"})
+_LISTS = frozenset({"facets", "attributesToRetrieve", "attributesToHighlight", "attributesToSnippet"})

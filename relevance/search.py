@@ -18,9 +18,11 @@ from relevance.contracts.stages import (
 from relevance.errors import ModelFailed, ReleaseRefused
 from relevance.features import FEATURE_NAMES, feature_matrix
 from relevance.filters import Condition, both
+from relevance.highlighting import Highlighter, Tags
 from relevance.index.facets import FacetCount
 from relevance.index.port import ProductIndex
 from relevance.parameters import condition_of
+from relevance.product_text import TEXT_FIELDS
 from relevance.ranking import rerank
 from relevance.release import Release
 from relevance.understanding import MAX_QUERY_CHARACTERS, MAX_QUERY_TOKENS, read_query
@@ -162,7 +164,13 @@ def search(
 
     start, length = _window(parameters)
     shown = rows[start : start + length]
-    hits = [_retrieved(record, parameters.attributes_to_retrieve) for record in index.records(shown)]
+    highlighter = Highlighter(understood.corrected or understood.query, understood.tokens, _tags(parameters))
+    highlighted = TEXT_FIELDS if parameters.attributes_to_highlight is None else parameters.attributes_to_highlight
+    hits = [
+        _retrieved(record, parameters.attributes_to_retrieve)
+        | highlighter.results(record, highlighted, parameters.attributes_to_snippet)
+        for record in index.records(shown)
+    ]
     if parameters.get_ranking_info:
         _explain(hits, shown, understood, index, retrieved.rows[:RERANK_LIMIT], scores)
     facets, warnings = _facets(parameters, understood, index, condition)
@@ -205,6 +213,10 @@ def _retrieved(record: dict[str, Any], wanted: list[str]) -> dict[str, Any]:
     if "*" in wanted:
         return record
     return {name: value for name, value in record.items() if name in wanted or name == "objectID"}
+
+
+def _tags(parameters: SearchParameters) -> Tags:
+    return Tags(parameters.highlight_pre_tag, parameters.highlight_post_tag, parameters.snippet_ellipsis_text)
 
 
 def _explain(

@@ -1,6 +1,6 @@
 """The public API: Algolia's names on the wire, ours inside. The aliases stand here and nowhere else."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -8,6 +8,8 @@ from pydantic.alias_generators import to_camel
 from relevance.contracts.stages import Degradation, Rung
 
 MAX_HITS_PER_PAGE = 100
+MAX_TAG_CHARACTERS = 100
+"""Longer tags around each word found would make an answer of any size."""
 PAGING_DEPTH = 1000
 """No page reaches beyond this many hits."""
 MAX_QUERIES = 50
@@ -17,6 +19,13 @@ MAX_RERANK_CANDIDATES = 1000
 
 class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+Tag = Annotated[
+    str, Field(max_length=MAX_TAG_CHARACTERS, description=f"text of at most {MAX_TAG_CHARACTERS} characters")
+]
+AttributeName = Annotated[str, Field(max_length=512)]
+SnippetAttribute = Annotated[str, Field(pattern="^[^:]{1,512}(:[1-9][0-9]{0,2})?$")]
 
 
 class SearchParameters(_Wire):
@@ -39,6 +48,16 @@ class SearchParameters(_Wire):
     facets: list[str] = Field(default=[], max_length=100, description="a list of facet names, or ['*']")
     max_values_per_facet: int = Field(default=100, ge=1, le=1000, description="a whole number from 1 to 1000")
     attributes_to_retrieve: list[str] = Field(default=["*"], description="a list of attribute names, or ['*']")
+    attributes_to_highlight: list[AttributeName] | None = Field(
+        default=None, max_length=100, description="a list of attribute names, or ['*']"
+    )
+    """None: everything that is searched in."""
+    attributes_to_snippet: list[SnippetAttribute] = Field(
+        default=[], max_length=100, description="a list of attribute names with 1 to 999 words: ['description:20']"
+    )
+    highlight_pre_tag: Tag = "<em>"
+    highlight_post_tag: Tag = "</em>"
+    snippet_ellipsis_text: Tag = "…"
     get_ranking_info: bool = Field(default=False, description="true or false")
     typo_tolerance: bool | Literal["min", "strict"] = Field(default=True, description='true, false, "min" or "strict"')
     user_token: str | None = Field(default=None, description="text")

@@ -95,7 +95,44 @@ def test_a_page_beyond_the_end_is_empty(ask):
 def test_only_the_attributes_asked_for_come_back(ask):
     _, body = ask("POST", "/1/indexes/products/query", {"query": "lamp", "attributesToRetrieve": ["title"]})
 
-    assert set(body["hits"][0]) == {"objectID", "title"}
+    assert set(body["hits"][0]) == {"objectID", "title", "_highlightResult"}
+
+
+def test_the_words_found_are_marked_and_the_rest_is_escaped(ask):
+    parameters = {
+        "query": "15.6 inch notebook bag",
+        "hitsPerPage": 1,
+        "attributesToRetrieve": ["title"],
+        "attributesToHighlight": ["title"],
+        "attributesToSnippet": ["description:2"],
+        "highlightPreTag": "<b>",
+        "highlightPostTag": "</b>",
+        "snippetEllipsisText": " [...]",
+    }
+
+    _, body = ask("POST", "/1/indexes/products/query", parameters)
+
+    assert body["hits"][0]["_highlightResult"] == {
+        "title": {
+            "value": "Laptop <b>bag</b> for <b>15.6&quot;</b> <b>notebooks</b>",
+            "matchLevel": "full",
+            "matchedWords": ["15.6inch", "notebook", "bag"],
+            "fullyHighlighted": False,
+        }
+    }
+    assert body["hits"][0]["_snippetResult"] == {"description": {"value": "Padded case [...]", "matchLevel": "none"}}
+    assert body["warnings"] == []
+
+
+def test_everything_that_is_searched_in_is_highlighted_unless_said_otherwise(ask):
+    _, body = ask("POST", "/1/indexes/products/query", {"query": "quill mouse", "hitsPerPage": 1})
+    _, none = ask("GET", "/1/indexes/products", query={"query": "mouse", "attributesToHighlight": "[]"})
+
+    marked = body["hits"][0]["_highlightResult"]
+    assert set(marked) == {"title", "brand", "description", "attributes"}
+    assert marked["brand"]["value"] == "<em>Quill</em>"
+    assert marked["attributes"] == {"warranty_years": {"value": "0", "matchLevel": "none", "matchedWords": []}}
+    assert "_highlightResult" not in none["hits"][0]
 
 
 def test_facets_count_the_whole_result_set(ask):
@@ -284,6 +321,9 @@ def test_a_parent_key_opens_nothing_by_itself(ask):
         ({"page": "two"}, 'page is "two": expected a whole number from 0'),
         ({"page": True}, "page is true: expected a whole number from 0"),
         ({"hitsPerPage": 10**6}, "hitsPerPage is 1000000: expected a whole number from 0 to 100"),
+        ({"attributesToHighlight": "title"}, 'attributesToHighlight is "title": expected a list of attribute names'),
+        ({"attributesToSnippet": ["title:0"]}, 'attributesToSnippet is "title:0": expected a list of attribute names'),
+        ({"highlightPreTag": "x" * 101}, "expected text of at most 100 characters"),
         ({"facets": "brand"}, 'facets is "brand": expected a list of facet names'),
         ({"qurey": "lamp"}, '"qurey" is not known: expected one of query, page'),
         ({"params": 3}, "params is 3: expected text"),
