@@ -21,14 +21,17 @@ from relevance.filters import Condition, both
 from relevance.highlighting import Highlighter, Tags
 from relevance.index.facets import FacetCount
 from relevance.index.port import ProductIndex
+from relevance.index.retrieval import SEARCHED_TOGETHER
 from relevance.parameters import condition_of
-from relevance.product_text import TEXT_FIELDS
 from relevance.ranking import rerank
 from relevance.release import Release
 from relevance.understanding import MAX_QUERY_CHARACTERS, MAX_QUERY_TOKENS, read_query
 
 RERANK_LIMIT = 200
 """How many products of the fused order the ranker orders anew; later pages follow the fused order."""
+
+HIGHLIGHTED = SEARCHED_TOGETHER["text"]
+"""What is highlighted unless a search says otherwise; attributes would make most of an answer's bytes."""
 
 
 class Stages(Protocol):
@@ -165,7 +168,7 @@ def search(
     start, length = _window(parameters)
     shown = rows[start : start + length]
     highlighter = Highlighter(understood.corrected or understood.query, understood.tokens, _tags(parameters))
-    highlighted = TEXT_FIELDS if parameters.attributes_to_highlight is None else parameters.attributes_to_highlight
+    highlighted = HIGHLIGHTED if parameters.attributes_to_highlight is None else parameters.attributes_to_highlight
     hits = [
         _retrieved(record, parameters.attributes_to_retrieve)
         | highlighter.results(record, highlighted, parameters.attributes_to_snippet)

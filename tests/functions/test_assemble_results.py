@@ -124,14 +124,17 @@ def test_the_words_found_are_marked_and_the_rest_is_escaped(ask):
     assert body["warnings"] == []
 
 
-def test_everything_that_is_searched_in_is_highlighted_unless_said_otherwise(ask):
+def test_all_text_but_attributes_is_highlighted_unless_said_otherwise(ask):
     _, body = ask("POST", "/1/indexes/products/query", {"query": "quill mouse", "hitsPerPage": 1})
     _, none = ask("GET", "/1/indexes/products", query={"query": "mouse", "attributesToHighlight": "[]"})
+    _, all_ = ask("GET", "/1/indexes/products", query={"query": "quill mouse", "attributesToHighlight": "*"})
 
     marked = body["hits"][0]["_highlightResult"]
-    assert set(marked) == {"title", "brand", "description", "attributes"}
+    assert set(marked) == {"title", "brand", "description"}
     assert marked["brand"]["value"] == "<em>Quill</em>"
-    assert marked["attributes"] == {"warranty_years": {"value": "0", "matchLevel": "none", "matchedWords": []}}
+    assert all_["hits"][0]["_highlightResult"]["attributes"] == {
+        "warranty_years": {"value": "0", "matchLevel": "none", "matchedWords": []}
+    }
     assert "_highlightResult" not in none["hits"][0]
 
 
