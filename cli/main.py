@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def search(given: argparse.Namespace) -> None:
     """Print the first hits of a query, and how the answer came about."""
     answer = _ask(given.address, given.key, {"query": given.query, "hitsPerPage": given.hits})
+    if "correctedQuery" in answer:
+        print(f"searched for: {answer['correctedQuery']}")
     for place, hit in enumerate(answer["hits"], start=1):
         price = f"  {hit['price']:.2f} {hit.get('currency', '')}" if hit.get("price") is not None else ""
         print(f"{place:>3}  {hit['title']}{price.rstrip()}  [{hit['objectID']}]")
