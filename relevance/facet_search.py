@@ -1,12 +1,11 @@
 """Searching inside the values of one facet, for a shop with more brands than a list can show."""
 
-import html
-
 from relevance.complaints import shortened
 from relevance.contracts.api import FacetHit, FacetSearchParameters, FacetSearchResponse
 from relevance.contracts.stages import PreprocessRequest
 from relevance.errors import BadRequest
 from relevance.filters import Condition, both
+from relevance.highlighting import escaped
 from relevance.parameters import condition_of
 from relevance.release import Release
 from relevance.search import Stages
@@ -56,7 +55,7 @@ def _highlighted_word(word: str, beginnings: list[str]) -> str:
     normalised = normalise(word)
     length = max((len(start) for start in beginnings if normalised.startswith(start)), default=0)
     if not length:
-        return html.escape(word)
+        return escaped(word)
     if len(normalised) != len(word):  # an accent or a ligature was taken apart: where it ends is not the same place
         length = len(word)
-    return f"<em>{html.escape(word[:length])}</em>{html.escape(word[length:])}"
+    return f"<em>{escaped(word[:length])}</em>{escaped(word[length:])}"

@@ -122,7 +122,7 @@ class Highlighter:
     def _highlighted(self, text: str, _: int) -> dict[str, Any]:
         found = self._find(self._searched(text))
         if not found.spans:
-            return {"value": _escaped(text), "matchLevel": "none", "matchedWords": []}
+            return {"value": escaped(text), "matchLevel": "none", "matchedWords": []}
         return {
             "value": self._marked(text, found.spans, 0, len(text)),
             "matchLevel": self._level(found),
@@ -180,9 +180,9 @@ class Highlighter:
         for span_start, span_end in spans:
             from_, to = max(span_start, start), min(span_end, end)
             if from_ < to:
-                parts += (_escaped(text[written:from_]), self._tags.pre, _escaped(text[from_:to]), self._tags.post)
+                parts += (escaped(text[written:from_]), self._tags.pre, escaped(text[from_:to]), self._tags.post)
                 written = to
-        return "".join(parts) + _escaped(text[written:end])
+        return "".join(parts) + escaped(text[written:end])
 
     def _level(self, found: _Found) -> str:
         if not found.spans:
@@ -207,7 +207,8 @@ def _is_whole(text: str, spans: Sequence[tuple[int, int]]) -> bool:
     return not any(_LETTER_OR_DIGIT.search(letters, end, start) for end, start in zip(ends, starts, strict=True))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text as HTML, with no other entities than every client can undo."""
     # Not html.escape's quote=True: clients that undo the escaping do not know its entity for the apostrophe.
     return html.escape(text, quote=False).replace('"', "&quot;") if _SPECIAL.search(text) else text
 

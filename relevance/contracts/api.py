@@ -84,7 +84,18 @@ class FacetStats(_Wire):
     sum: float
 
 
-class SearchResponse(_Wire):
+class _Answer(_Wire):
+    """What every answer says of itself, beside what was asked for."""
+
+    query_id: str = Field(alias="queryID", pattern="^[0-9a-f]{32}$")
+    processing_time_ms: int = Field(alias="processingTimeMS")
+    release: str
+    rung: Rung
+    degraded: tuple[Degradation, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class SearchResponse(_Answer):
     """One page of a result set, and how it came about."""
 
     hits: list[dict[str, Any]]
@@ -99,13 +110,7 @@ class SearchResponse(_Wire):
     corrected_query: str | None = None
     """The query that was searched for, where that is not the one that was typed."""
     params: str
-    query_id: str = Field(alias="queryID", pattern="^[0-9a-f]{32}$")
-    processing_time_ms: int = Field(alias="processingTimeMS")
     index: str
-    release: str
-    rung: Rung
-    degraded: tuple[Degradation, ...]
-    warnings: tuple[str, ...] = ()
     offset: int | None = None
     length: int | None = None
 
@@ -142,7 +147,7 @@ class AnalyzeRequest(_Wire):
     query: str = Field(description="text")
 
 
-class AnalyzeResponse(_Wire):
+class AnalyzeResponse(_Answer):
     """What a query means to this shop."""
 
     query: str
@@ -151,12 +156,6 @@ class AnalyzeResponse(_Wire):
     tokens: tuple[str, ...]
     weights: tuple[float, ...]
     brand: str | None
-    query_id: str = Field(alias="queryID")
-    processing_time_ms: int = Field(alias="processingTimeMS")
-    release: str
-    rung: Rung
-    degraded: tuple[Degradation, ...]
-    warnings: tuple[str, ...] = ()
 
 
 class RerankGivenRequest(_Wire):
@@ -179,13 +178,7 @@ class RankedCandidate(_Wire):
     """None where nothing could be scored: unknown products keep their place at the end."""
 
 
-class RerankGivenResponse(_Wire):
+class RerankGivenResponse(_Answer):
     """The caller's candidates, best first."""
 
     ranked: tuple[RankedCandidate, ...]
-    query_id: str = Field(alias="queryID")
-    processing_time_ms: int = Field(alias="processingTimeMS")
-    release: str
-    rung: Rung
-    degraded: tuple[Degradation, ...]
-    warnings: tuple[str, ...] = ()

@@ -19,7 +19,6 @@ class FakeStore:
     previous: str | None = None
     failure: Exception | None = None
     fetched: list[str] = field(default_factory=list)
-    gate: threading.Event = field(default_factory=threading.Event)
 
     def pointer(self):
         if self.failure:
