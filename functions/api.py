@@ -13,8 +13,9 @@ from pydantic import BaseModel, ValidationError
 from functions.aws.key_store import key_store
 from functions.aws.release_store import StoreUnavailable
 from functions.environment import SearchSettings
-from functions.keys import Caller, KeyKind, require_key
+from functions.keys import Caller, require_key
 from functions.observability import logger
+from functions.routes import Route
 from functions.serving import NoRelease
 from relevance.complaints import complaints, expectations, shortened
 from relevance.errors import BadRequest
@@ -23,6 +24,7 @@ MAX_BODY_BYTES = 1 << 20
 JSON = "application/json"
 
 Model = TypeVar("Model", bound=BaseModel)
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 def error_response(message: str, status: int) -> Response[str]:
@@ -51,12 +53,20 @@ def new_api() -> APIGatewayHttpResolver:
     return api
 
 
-def authorise(api: APIGatewayHttpResolver, settings: SearchSettings, kinds: tuple[KeyKind, ...]) -> Caller:
-    """Who calls; raises BadRequest with status 403 unless the request carries a key of one of these kinds."""
+def on(api: APIGatewayHttpResolver, route: Route) -> Callable[[Handler], Handler]:
+    """Register the handler of a route; its arguments are the path's `{names}`."""
+    register: Callable[[Handler], Handler] = api.route(
+        route.path.replace("{", "<").replace("}", ">"), method=route.method
+    )
+    return register
+
+
+def authorise(api: APIGatewayHttpResolver, settings: SearchSettings, route: Route) -> Caller:
+    """Who calls; raises BadRequest with status 403 unless the request carries a key of a kind that the route takes."""
     event = api.current_event
     headers = {name.lower(): value for name, value in (event.headers or {}).items()}
     ring = key_store(settings.key_parameter).ring()
-    return require_key(headers, event.query_string_parameters or {}, ring, kinds, now_seconds=time.time())
+    return require_key(headers, event.query_string_parameters or {}, ring, route.keys, now_seconds=time.time())
 
 
 def json_object(api: APIGatewayHttpResolver) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import cache, partial
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,17 +12,19 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api import JSON, authorise, json_object, json_response, new_api
+from functions.api import authorise, json_object, json_response, new_api, on
 from functions.assemble_results.settings import AssembleSettings
-from functions.keys import Caller, KeyKind
+from functions.keys import Caller
 from functions.observability import logger, metrics
 from functions.remote_stages import RemoteStages
+from functions.routes import LIVE, READY, SEARCH, SEARCH_BY_ADDRESS, SEARCH_FACET, SEARCH_SEVERAL
 from functions.serving import serving
 from relevance.complaints import shortened
 from relevance.contracts.api import (
     MAX_QUERIES,
     FacetSearchParameters,
     FacetSearchResponse,
+    Health,
     SearchParameters,
     SearchResponse,
     SearchResponses,
@@ -34,8 +35,6 @@ from relevance.parameters import from_text, parse_parameters
 from relevance.release import Release
 from relevance.search import InProcess, Stages, search
 
-KEYS: tuple[KeyKind, ...] = ("search", "secured", "admin")
-
 api = new_api()
 
 
@@ -45,17 +44,17 @@ def settings() -> AssembleSettings:
     return AssembleSettings.from_environment()
 
 
-@api.post("/1/indexes/<index>/query")
+@on(api, SEARCH)
 def search_by_body(index: str) -> Response[str]:
-    caller = authorise(api, settings(), KEYS)
+    caller = authorise(api, settings(), SEARCH)
     _require_index(index, caller)
     parameters, warnings = parse_parameters(json_object(api), SearchParameters)
     return json_response(_answer(parameters, warnings, caller))
 
 
-@api.get("/1/indexes/<index>")
+@on(api, SEARCH_BY_ADDRESS)
 def search_by_address(index: str) -> Response[str]:
-    caller = authorise(api, settings(), KEYS)
+    caller = authorise(api, settings(), SEARCH_BY_ADDRESS)
     _require_index(index, caller)
     written = api.current_event.query_string_parameters or {}
     named = {name: value for name, value in written.items() if not name.lower().startswith("x-")}
@@ -63,31 +62,31 @@ def search_by_address(index: str) -> Response[str]:
     return json_response(_answer(parameters, warnings, caller))
 
 
-@api.post("/1/indexes/<index>/queries")
+@on(api, SEARCH_SEVERAL)
 def search_several(index: str) -> Response[str]:
-    caller = authorise(api, settings(), KEYS)
+    caller = authorise(api, settings(), SEARCH_SEVERAL)
     if index != "*":
         raise BadRequest(f"the index in the path is {shortened(index)}: expected *", status=404)
     checked = [_one_of_several(place, given, caller) for place, given in enumerate(_requests(json_object(api)))]
     return json_response(SearchResponses(results=[answer() for answer in checked]))
 
 
-@api.post("/1/indexes/<index>/facets/<facet>/query")
+@on(api, SEARCH_FACET)
 def search_inside_facet(index: str, facet: str) -> Response[str]:
-    caller = authorise(api, settings(), KEYS)
+    caller = authorise(api, settings(), SEARCH_FACET)
     _require_index(index, caller)
     parameters, _ = parse_parameters(json_object(api), FacetSearchParameters)
     return json_response(_answer_facet(unquote(facet), parameters, caller))
 
 
-@api.get("/1/health/live")
+@on(api, LIVE)
 def live() -> Response[str]:
-    return Response(HTTPStatus.OK, JSON, '{"status":"ok"}')
+    return json_response(Health())
 
 
-@api.get("/1/health/ready")
-def ready() -> dict[str, str]:
-    return {"status": "ok", "release": serving(settings()).current().release_id}
+@on(api, READY)
+def ready() -> Response[str]:
+    return json_response(Health(release=serving(settings()).current().release_id))
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

@@ -9,9 +9,10 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api import authorise, checked, json_object, json_response, new_api
+from functions.api import authorise, checked, json_object, json_response, new_api, on
 from functions.observability import logger, metrics
 from functions.preprocess_query.settings import PreprocessSettings
+from functions.routes import ANALYZE
 from functions.serving import serving
 from relevance.contracts.api import AnalyzeRequest, AnalyzeResponse
 from relevance.contracts.stages import PreprocessRequest
@@ -26,10 +27,10 @@ def settings() -> PreprocessSettings:
     return PreprocessSettings.from_environment()
 
 
-@api.post("/1/analyze")
+@on(api, ANALYZE)
 def analyze() -> Response[str]:
     begun = time.perf_counter()
-    authorise(api, settings(), ("search", "admin"))
+    authorise(api, settings(), ANALYZE)
     asked = checked(AnalyzeRequest, json_object(api))
     release = serving(settings()).current()
     understood = understand(PreprocessRequest(query_id=uuid.uuid4().hex, query=asked.query), release)

@@ -9,9 +9,10 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api import authorise, checked, json_object, json_response, new_api
+from functions.api import authorise, checked, json_object, json_response, new_api, on
 from functions.observability import logger, metrics
 from functions.rerank.settings import RerankSettings
+from functions.routes import RERANK
 from functions.serving import serving
 from relevance.contracts.api import RerankGivenRequest
 from relevance.contracts.stages import RerankRequest
@@ -27,10 +28,10 @@ def settings() -> RerankSettings:
     return RerankSettings.from_environment()
 
 
-@api.post("/1/rerank")
+@on(api, RERANK)
 def rerank_given_candidates() -> Response[str]:
     begun = time.perf_counter()
-    authorise(api, settings(), ("search", "admin"))
+    authorise(api, settings(), RERANK)
     asked = checked(RerankGivenRequest, json_object(api))
     answer = rerank_given(asked, serving(settings()).current(), query_id=uuid.uuid4().hex)
     took_ms = round((time.perf_counter() - begun) * 1000)

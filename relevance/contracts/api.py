@@ -133,10 +133,39 @@ class FacetSearchResponse(_Wire):
     processing_time_ms: int = Field(alias="processingTimeMS")
 
 
+class OneOfSeveral(SearchParameters):
+    """One search of a multi-query call: a search of products, or of a facet's values."""
+
+    index_name: str = Field(description="the name of an index")
+    type: Literal["default", "facet"] = Field(default="default", description='"default" or "facet"')
+    facet: str | None = Field(default=None, description="the name of a facet, with type facet")
+    facet_query: str = Field(default="", description="text")
+    max_facet_hits: int = Field(default=10, ge=1, le=100, description="a whole number from 1 to 100")
+
+
+class SearchRequests(_Wire):
+    """`POST /1/indexes/*/queries`."""
+
+    requests: list[OneOfSeveral] = Field(
+        max_length=MAX_QUERIES, description=f"a list of at most {MAX_QUERIES} searches"
+    )
+    strategy: Literal["none", "stopIfEnoughMatches"] | None = Field(
+        default=None, description='"none" or "stopIfEnoughMatches"'
+    )
+
+
 class SearchResponses(_Wire):
     """The answers to several searches, in the order asked."""
 
     results: list[SearchResponse | FacetSearchResponse]
+
+
+class Health(_Wire):
+    """`GET /1/health/...`."""
+
+    status: Literal["ok"] = "ok"
+    release: str | None = None
+    """The open release, where one must be."""
 
 
 class AnalyzeRequest(_Wire):
