@@ -24,6 +24,8 @@ class ReleaseManifest(BaseModel):
     """Hash of all that the build read: catalogue, models and code. Equal inputs need no second build."""
     catalogue: str
     """The catalogue in words: which shop, how many lines, whether the data are simulated."""
+    catalogue_version: int | None = None
+    """The catalogue table's version that it was exported at; None for a catalogue that came from a file."""
     products: int = Field(gt=0)
     encoder_id: str | None
     """None when the release has no vectors: every search is lexical then."""
