@@ -11,22 +11,24 @@ from functions.assemble_results.settings import AssembleSettings
 from functions.environment import SearchSettings
 from functions.preprocess_query.settings import PreprocessSettings
 from functions.rerank.settings import RerankSettings
+from functions.routes import ROUTES
 from infra.layers import Layers
 from infra.service_function import RETENTION, ServiceFunction
 from infra.stage import Stage
 from infra.storage_stack import StorageStack
 
-GET = aws_apigatewayv2.HttpMethod.GET
-POST = aws_apigatewayv2.HttpMethod.POST
-
-FRONT_DOOR_ROUTES = (
-    ("/1/indexes/{index}/query", POST),
-    ("/1/indexes/{index}", GET),
-    ("/1/indexes/{index}/queries", POST),  # the index is a literal *: several searches in one call
-    ("/1/indexes/{index}/facets/{facet}/query", POST),
-    ("/1/health/live", GET),
-    ("/1/health/ready", GET),
+BROWSER_HEADERS = (
+    "content-type",
+    "x-algolia-agent",
+    "x-algolia-api-key",
+    "x-algolia-application-id",
+    "x-algolia-request-id",
+    "x-api-key",
 )
+"""What Algolia's clients in a browser send beside what every page may, and our own name for a key."""
+
+READABLE_HEADERS = ("apigw-requestid", "retry-after")
+"""Answers' headers that a page's script may read beside those it always may."""
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -89,6 +91,7 @@ class SearchStack(Stack):
                 rerank_function=self.rerank.function.function_name,
             ),
         )
+        self.services = {service.folder: service for service in (self.front_door, self.preprocess, self.rerank)}
         if stage.search_path == "functions":
             self.preprocess.function.grant_invoke(self.front_door.function)
             self.rerank.function.grant_invoke(self.front_door.function)
@@ -96,7 +99,7 @@ class SearchStack(Stack):
         keys = aws_ssm.StringParameter.from_secure_string_parameter_attributes(
             self, "Keys", parameter_name=stage.key_parameter
         )
-        for service in (self.front_door, self.preprocess, self.rerank):
+        for service in self.services.values():
             aws_iam.Grant.add_to_principal(  # the bucket's own grant_read would also list, and read access rules
                 grantee=service.function,
                 actions=["s3:GetObject"],
@@ -113,30 +116,25 @@ class SearchStack(Stack):
         self._acknowledge_findings()
 
     def _api(self, stage: Stage) -> aws_apigatewayv2.HttpApi:
-        front_door = HttpLambdaIntegration("FrontDoor", self.front_door.function)
+        behind = {folder: HttpLambdaIntegration(folder, each.function) for folder, each in self.services.items()}
+        methods = sorted({route.method for route in ROUTES})
         api = aws_apigatewayv2.HttpApi(
             self,
             "Api",
             api_name=f"vitrine-{stage.name}",
             create_default_stage=False,
-            default_integration=front_door,  # unknown paths get an answer in the wire's own error shape
+            default_integration=behind["assemble_results"],  # unknown paths get an answer in the wire's own error shape
             cors_preflight=aws_apigatewayv2.CorsPreflightOptions(
                 allow_origins=list(stage.browser_origins),
-                allow_methods=[aws_apigatewayv2.CorsHttpMethod.ANY],
-                allow_headers=["*"],
+                allow_methods=[aws_apigatewayv2.CorsHttpMethod[method] for method in methods],
+                allow_headers=list(BROWSER_HEADERS),
+                expose_headers=list(READABLE_HEADERS),
                 max_age=Duration.hours(1),
             ),
         )
-        for path, method in FRONT_DOOR_ROUTES:
-            api.add_routes(path=path, methods=[method], integration=front_door)
-        api.add_routes(
-            path="/1/analyze",
-            methods=[POST],
-            integration=HttpLambdaIntegration("PreprocessQuery", self.preprocess.function),
-        )
-        api.add_routes(
-            path="/1/rerank", methods=[POST], integration=HttpLambdaIntegration("Rerank", self.rerank.function)
-        )
+        for route in ROUTES:
+            method = aws_apigatewayv2.HttpMethod[route.method]
+            api.add_routes(path=route.path, methods=[method], integration=behind[route.function])
 
         access_logs = aws_logs.LogGroup(
             self,
@@ -157,8 +155,16 @@ class SearchStack(Stack):
             default_route_settings=aws_apigatewayv2.CfnStage.RouteSettingsProperty(
                 throttling_rate_limit=stage.requests_per_second, throttling_burst_limit=2 * stage.requests_per_second
             ),
+            route_settings={
+                f"{route.method} {route.path}": {
+                    "ThrottlingRateLimit": stage.writes_per_second,
+                    "ThrottlingBurstLimit": 2 * stage.writes_per_second,
+                }
+                for route in ROUTES
+                if route.writes
+            },
         )
-        deployed.node.add_dependency(api)
+        deployed.node.add_dependency(api)  # a throttle needs its route to be there
         return api
 
     def _acknowledge_findings(self) -> None:
@@ -170,7 +176,7 @@ class SearchStack(Stack):
             "IAM5[Resource::*]": "Traces belong to no resource that a policy could name.",
             "L1": "The engines' wheels are built and measured for this Python; moving on is a release of its own.",
         }
-        for service in (self.front_door, self.preprocess, self.rerank):
+        for service in self.services.values():
             cdk.Validations.of(service).acknowledge(
                 *(
                     cdk.Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)

@@ -19,7 +19,7 @@ RETENTION = {
 
 
 class ServiceFunction(Construct):
-    """The Lambda in `functions/<folder>/`, with kept logs, traces and an alarm on errors.
+    """The Lambda in `functions/<folder>/`, with kept logs, traces, and alarms on errors and on throttled calls.
 
     Its code asset holds that folder and the code it may import, nothing else, so a change to one
     function redeploys one function.
@@ -38,7 +38,7 @@ class ServiceFunction(Construct):
         timeout_seconds: int = 5,
     ) -> None:
         super().__init__(scope, construct_id)
-
+        self.folder = folder
         self.logs = aws_logs.LogGroup(
             self,
             "Logs",
@@ -60,10 +60,17 @@ class ServiceFunction(Construct):
             log_group=self.logs,
             logging_format=aws_lambda.LoggingFormat.JSON,
             tracing=aws_lambda.Tracing.ACTIVE,
+            reserved_concurrent_executions=stage.reserved_concurrency.get(folder),
         )
-        self.errors = self.function.metric_errors(period=Duration.minutes(1)).create_alarm(
+        self.errors = self._alarm(stage, "Errors", self.function.metric_errors(period=Duration.minutes(1)))
+        self.throttles = self._alarm(stage, "Throttles", self.function.metric_throttles(period=Duration.minutes(1)))
+
+    def _alarm(self, stage: Stage, name: str, metric: aws_cloudwatch.Metric) -> aws_cloudwatch.Alarm:
+        """Rings at the first one within a minute; the name ends with its heading in docs/runbook.md."""
+        return metric.create_alarm(
             self,
-            "Errors",
+            name,
+            alarm_name=f"vitrine-{stage.name}-{self.folder}-{name}",
             threshold=1,
             evaluation_periods=1,
             treat_missing_data=aws_cloudwatch.TreatMissingData.NOT_BREACHING,

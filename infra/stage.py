@@ -1,7 +1,8 @@
 """What differs between deployments of Vitrine: every difference is a field here, never an `if` in a construct."""
 
 import platform
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +32,15 @@ class Stage:
     release_folder: str = "/tmp/vitrine/releases"
     """Where a function keeps the releases that it has downloaded."""
     requests_per_second: int = 100
-    """What the API takes before it answers 429; the burst is twice that."""
+    """What the API takes on one route before it answers 429; the burst is twice that."""
+    writes_per_second: int = 10
+    """The same for each route that changes the catalogue."""
+    reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
+    """Function's folder -> the executions that are kept for it, and also its ceiling. A function that is not named
+    shares what is left. A new account may run 10 in all and must leave some unreserved, so none are kept unless a
+    stage says so."""
+    deleted_release_days: int = 30
+    """How long a deleted or overwritten file of a release can still be brought back."""
     browser_origins: tuple[str, ...] = ("*",)
     """Web origins whose pages may call the API; the search key is public, so any, unless a shop narrows it."""
 
@@ -57,6 +66,11 @@ def stages(local_release_folder: Path) -> dict[str, Stage]:
             local,
             Stage(name="dev", log_retention_days=7),
             Stage(name="staging"),
-            Stage(name="prod", log_retention_days=90, keep_data=True),
+            Stage(
+                name="prod",
+                log_retention_days=90,
+                keep_data=True,
+                reserved_concurrency={"assemble_results": 100, "preprocess_query": 20, "rerank": 20},
+            ),
         )
     }

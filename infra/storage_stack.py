@@ -1,7 +1,7 @@
 """What must survive a redeployment: the releases, and the pointer that says which one serves."""
 
 import aws_cdk as cdk
-from aws_cdk import CfnOutput, RemovalPolicy, Stack, aws_dynamodb, aws_s3
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, aws_dynamodb, aws_s3
 from constructs import Construct
 
 from infra.stage import Stage
@@ -21,6 +21,14 @@ class StorageStack(Stack):
             block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=aws_s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
+            lifecycle_rules=[
+                aws_s3.LifecycleRule(
+                    id="deleted-releases",
+                    noncurrent_version_expiration=Duration.days(stage.deleted_release_days),
+                    expired_object_delete_marker=True,
+                ),
+                aws_s3.LifecycleRule(id="broken-uploads", abort_incomplete_multipart_upload_after=Duration.days(7)),
+            ],
             removal_policy=removal_policy,
         )
         self.pointers = aws_dynamodb.Table(
@@ -32,6 +40,7 @@ class StorageStack(Stack):
             point_in_time_recovery_specification=aws_dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
+            deletion_protection=stage.keep_data,
             removal_policy=removal_policy,
         )
         CfnOutput(self, "ReleaseBucket", value=self.releases.bucket_name)

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,12 @@ def synthesise(layer_stand_in, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def dev(synthesise):
+def synthesised_stage(synthesise):
+    """A function that synthesises one stage as it is, once."""
+    return cache(synthesise)
+
+
+@pytest.fixture(scope="session")
+def dev(synthesised_stage):
     """Stage dev, as it is."""
-    return synthesise("dev")
+    return synthesised_stage("dev")

@@ -4,17 +4,8 @@ import json
 
 import pytest
 
-ROUTES = {
-    "POST /1/indexes/{index}/query",
-    "GET /1/indexes/{index}",
-    "POST /1/indexes/{index}/queries",
-    "POST /1/indexes/{index}/facets/{facet}/query",
-    "POST /1/analyze",
-    "POST /1/rerank",
-    "GET /1/health/live",
-    "GET /1/health/ready",
-    "$default",
-}
+from functions.routes import ROUTES
+from infra.layer_contents import PROJECT
 
 
 def statements(synthesised):
@@ -39,29 +30,114 @@ def test_every_name_carries_the_stage(dev, part):
     assert all("dev" in name for name in [*names, *apis])
 
 
-def test_two_stages_share_no_name(dev, synthesise):
-    local = synthesise("local")
+def test_two_stages_share_no_name(dev, synthesised_stage):
+    local = synthesised_stage("local")
 
     ours = {group["LogGroupName"] for group in dev.resources("search", "AWS::Logs::LogGroup").values()}
     others = {group["LogGroupName"] for group in local.resources("search", "AWS::Logs::LogGroup").values()}
 
-    assert len(ours) == len(others) == 4
+    assert len(ours) == len(others) > 3
     assert not ours & others
 
 
 def test_the_api_has_the_wires_routes_and_an_answer_for_any_other_path(dev):
     routes = {route["RouteKey"] for route in dev.resources("search", "AWS::ApiGatewayV2::Route").values()}
 
-    assert routes == ROUTES
+    assert routes == {f"{route.method} {route.path}" for route in ROUTES} | {"$default"}
 
 
-def test_access_logs_hold_no_path_and_no_query_where_a_key_could_stand(dev):
+def test_every_route_leads_to_the_function_that_answers_it(dev):
+    integrations = dev.resources("search", "AWS::ApiGatewayV2::Integration")
+    functions = dev.resources("search", "AWS::Lambda::Function")
+    folders = {name: each["Handler"].split(".")[1] for name, each in functions.items()}
+
+    behind = {
+        route["RouteKey"]: folders[called(integrations[route["Target"]["Fn::Join"][1][1]["Ref"]])]
+        for route in dev.resources("search", "AWS::ApiGatewayV2::Route").values()
+    }
+
+    assert behind.pop("$default") == "assemble_results"
+    assert behind == {f"{route.method} {route.path}": route.function for route in ROUTES}
+
+
+def called(integration):
+    """The logical id of the function that an integration calls."""
+    return integration["IntegrationUri"]["Fn::GetAtt"][0]
+
+
+def test_routes_that_change_the_catalogue_are_throttled_tighter_than_searches(synthesise):
+    synthesised = synthesise("dev", requests_per_second=50, writes_per_second=5)
+
+    (stage,) = synthesised.resources("search", "AWS::ApiGatewayV2::Stage").values()
+
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 50, "ThrottlingBurstLimit": 100}
+    assert stage["RouteSettings"] == {
+        f"{route.method} {route.path}": {"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 10}
+        for route in ROUTES
+        if route.writes
+    }
+
+
+def test_browsers_may_send_what_the_clients_send_and_no_more(dev):
+    (api,) = dev.resources("search", "AWS::ApiGatewayV2::Api").values()
+
+    allowed = api["CorsConfiguration"]
+
+    assert set(allowed["AllowMethods"]) == {route.method for route in ROUTES}
+    assert {"x-algolia-api-key", "x-algolia-application-id", "x-algolia-request-id"} < set(allowed["AllowHeaders"])
+    assert "*" not in [*allowed["AllowHeaders"], *allowed["AllowMethods"]]
+    assert not allowed.get("AllowCredentials")
+
+
+def test_access_logs_hold_nothing_in_which_a_key_could_stand(dev):
     (stage,) = dev.resources("search", "AWS::ApiGatewayV2::Stage").values()
 
     logged = json.loads(stage["AccessLogSettings"]["Format"])
 
     assert {"requestId", "route", "status"} <= logged.keys()
-    assert not {"$context.path", "$context.requestOverride.path"} & set(logged.values())
+    assert set(logged.values()) <= {  # no path, query string, header, or address of a shopper
+        "$context.requestId",
+        "$context.requestTimeEpoch",
+        "$context.routeKey",
+        "$context.status",
+        "$context.responseLatency",
+        "$context.responseLength",
+        "$context.integrationErrorMessage",
+    }
+
+
+@pytest.mark.parametrize("name", ["local", "dev", "staging"])
+def test_no_execution_is_reserved_where_an_accounts_first_limit_would_be_exhausted(synthesised_stage, name):
+    functions = synthesised_stage(name).resources("search", "AWS::Lambda::Function").values()
+
+    assert not [each for each in functions if "ReservedConcurrentExecutions" in each]
+
+
+def test_every_function_of_prod_has_executions_of_its_own_and_a_ceiling(synthesised_stage):
+    functions = synthesised_stage("prod").resources("search", "AWS::Lambda::Function").values()
+
+    assert all(each["ReservedConcurrentExecutions"] > 0 for each in functions)
+    assert sum(each["ReservedConcurrentExecutions"] for each in functions) <= 900  # of an account's usual 1,000
+
+
+@pytest.mark.parametrize("name", ["local", "dev", "staging", "prod"])
+def test_every_log_ends_and_every_function_is_traced(synthesised_stage, name):
+    synthesised = synthesised_stage(name)
+
+    groups = synthesised.resources("search", "AWS::Logs::LogGroup").values()
+    functions = synthesised.resources("search", "AWS::Lambda::Function").values()
+
+    assert {group["RetentionInDays"] for group in groups} == {synthesised.stage.log_retention_days}
+    assert {each["TracingConfig"]["Mode"] for each in functions} == {"Active"}
+
+
+def test_every_alarm_is_a_heading_of_the_runbook(dev):
+    headings = (PROJECT / "docs" / "runbook.md").read_text(encoding="utf-8").splitlines()
+
+    names = {alarm["AlarmName"] for alarm in dev.resources("search", "AWS::CloudWatch::Alarm").values()}
+
+    assert {"vitrine-dev-assemble_results-Errors", "vitrine-dev-assemble_results-Throttles"} <= names
+    assert {f"## {name.rsplit('-', 1)[1]}" for name in names} <= set(headings)
 
 
 def test_functions_may_read_releases_the_pointer_and_the_keys_and_change_nothing(dev):
@@ -99,16 +175,25 @@ def test_releases_are_versioned_private_and_encrypted(dev):
     assert policy["PolicyDocument"]["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_the_pointer_can_be_restored_to_any_moment(dev):
-    (table,) = dev.resources("storage", "AWS::DynamoDB::Table").values()
+def test_a_deleted_release_can_be_brought_back_for_as_long_as_the_stage_says(synthesise):
+    (bucket,) = synthesise("dev", deleted_release_days=14).resources("storage", "AWS::S3::Bucket").values()
 
-    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert table["KeySchema"] == [{"AttributeName": "name", "KeyType": "HASH"}]
+    rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+
+    assert rules["deleted-releases"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 14}
+    assert not [rule for rule in rules.values() if "ExpirationInDays" in rule]  # the live release has an age too
+
+
+def test_every_table_is_encrypted_and_can_be_restored_to_any_moment(dev):
+    tables = dev.resources("storage", "AWS::DynamoDB::Table").values()
+
+    assert all(each["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True} for each in tables)
+    assert all(each["SSESpecification"] == {"SSEEnabled": True} for each in tables)
 
 
 @pytest.mark.parametrize(("name", "policy"), [("dev", "Delete"), ("prod", "Retain")])
-def test_what_is_stored_outlives_its_stack_only_where_the_stage_asks(synthesise, name, policy):
-    resources = synthesise(name).template("storage")["Resources"].values()
+def test_what_is_stored_outlives_its_stack_only_where_the_stage_asks(synthesised_stage, name, policy):
+    resources = synthesised_stage(name).template("storage")["Resources"].values()
 
     kept = {each["DeletionPolicy"] for each in resources if each["Type"] in {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}}
 
