@@ -5,7 +5,7 @@ from relevance.contracts.api import FacetHit, FacetSearchParameters, FacetSearch
 from relevance.contracts.stages import PreprocessRequest
 from relevance.errors import BadRequest
 from relevance.filters import Condition, both
-from relevance.highlighting import escaped
+from relevance.highlighting import Tags
 from relevance.parameters import condition_of
 from relevance.release import Release
 from relevance.search import Stages
@@ -36,26 +36,29 @@ def search_facet(
     understood = stages.understand(
         PreprocessRequest(query_id=query_id, query=parameters.query, typo_tolerance=parameters.corrects_typos)
     )
-    counts = release.index.facets(understood, [name], _ALL_VALUES, both(sealed, condition_of(parameters)))[name].counts
+    members = release.index.retrieve(understood, 0, both(sealed, condition_of(parameters)), members=True).members
+    assert members is not None  # they were asked for
+    counts = release.index.facets(members, [name], _ALL_VALUES)[name].counts
     beginnings = words(parameters.facet_query)
+    tags = Tags(parameters.highlight_pre_tag, parameters.highlight_post_tag)
     found = [
-        FacetHit(value=value, highlighted=_highlighted(value, beginnings), count=count)
+        FacetHit(value=value, highlighted=_highlighted(value, beginnings, tags), count=count)
         for value, count in counts.items()
         if all(any(word.startswith(beginning) for word in words(value)) for beginning in beginnings)
     ]
     return FacetSearchResponse(facet_hits=found[: parameters.max_facet_hits], processing_time_ms=0)
 
 
-def _highlighted(value: str, beginnings: list[str]) -> str:
-    """The value as HTML, with each word's beginning that was asked for in `<em>`."""
-    return " ".join(_highlighted_word(word, beginnings) for word in value.split(" "))
+def _highlighted(value: str, beginnings: list[str], tags: Tags) -> str:
+    """The value with tags around each word's beginning that was asked for."""
+    return " ".join(_highlighted_word(word, beginnings, tags) for word in value.split(" "))
 
 
-def _highlighted_word(word: str, beginnings: list[str]) -> str:
+def _highlighted_word(word: str, beginnings: list[str], tags: Tags) -> str:
     normalised = normalise(word)
     length = max((len(start) for start in beginnings if normalised.startswith(start)), default=0)
     if not length:
-        return escaped(word)
+        return tags.text(word)
     if len(normalised) != len(word):  # an accent or a ligature was taken apart: where it ends is not the same place
         length = len(word)
-    return f"<em>{escaped(word[:length])}</em>{escaped(word[length:])}"
+    return f"{tags.pre}{tags.text(word[:length])}{tags.post}{tags.text(word[length:])}"

@@ -16,6 +16,8 @@ SEARCHED_CHARACTERS = 200_000
 _SNIPPET_CHARACTERS = 200
 """A snippet is taken from so much of a value even then."""
 
+INSTANT_SEARCH_TAGS = ("__ais-highlight__", "__/ais-highlight__")
+
 _DEEPEST_LEVEL = 20
 """Values nested deeper than this are left out: a record's extra fields may hold anything."""
 _REMEMBERED_CHARACTERS = 40
@@ -58,6 +60,15 @@ class Tags:
     pre: str = "<em>"
     post: str = "</em>"
     ellipsis: str = "…"
+
+    @property
+    def escapes(self) -> bool:
+        """Whether text is to be escaped: not for InstantSearch, which asks for marks of its own and then escapes."""
+        return (self.pre, self.post) != INSTANT_SEARCH_TAGS
+
+    def text(self, text: str) -> str:
+        """A text outside or inside the tags."""
+        return escaped(text) if self.escapes else text
 
 
 @dataclass(frozen=True)
@@ -122,7 +133,7 @@ class Highlighter:
     def _highlighted(self, text: str, _: int) -> dict[str, Any]:
         found = self._find(self._searched(text))
         if not found.spans:
-            return {"value": escaped(text), "matchLevel": "none", "matchedWords": []}
+            return {"value": self._tags.text(text), "matchLevel": "none", "matchedWords": []}
         return {
             "value": self._marked(text, found.spans, 0, len(text)),
             "matchLevel": self._level(found),
@@ -180,9 +191,10 @@ class Highlighter:
         for span_start, span_end in spans:
             from_, to = max(span_start, start), min(span_end, end)
             if from_ < to:
-                parts += (escaped(text[written:from_]), self._tags.pre, escaped(text[from_:to]), self._tags.post)
+                tags = self._tags
+                parts += (tags.text(text[written:from_]), tags.pre, tags.text(text[from_:to]), tags.post)
                 written = to
-        return "".join(parts) + escaped(text[written:end])
+        return "".join(parts) + self._tags.text(text[written:end])
 
     def _level(self, found: _Found) -> str:
         if not found.spans:

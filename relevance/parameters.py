@@ -21,7 +21,7 @@ NOT_IMPLEMENTED = frozenset(
     enablePersonalization enableReRanking enableRules exactOnSingleWordQuery extensions facetingAfterDistinct
     ignorePlurals insideBoundingBox insidePolygon minimumAroundRadius
     minProximity minWordSizefor1Typo minWordSizefor2Typos mode naturalLanguages optionalFilters optionalWords
-    percentileComputation personalizationImpact queryLanguages queryType ranking relevancyStrictness
+    percentileComputation personalizationImpact queryLanguages queryType ranking
     removeStopWords removeWordsIfNoResults renderingContent replaceSynonymsInHighlight reRankingApplyFilter
     responseFields restrictHighlightAndSnippetArrays restrictSearchableAttributes ruleContexts semanticSearch
     similarQuery sortFacetValuesBy sumOrFiltersScores synonyms tagFilters

@@ -25,6 +25,7 @@ from relevance.index.retrieval import SEARCHED_TOGETHER
 from relevance.parameters import condition_of
 from relevance.ranking import rerank
 from relevance.release import Release
+from relevance.sorting import Sort
 from relevance.understanding import MAX_QUERY_CHARACTERS, MAX_QUERY_TOKENS, read_query
 
 RERANK_LIMIT = 200
@@ -131,10 +132,11 @@ def search(
     query_id: str,
     index_name: str,
     sealed: Condition | None = None,
+    sort: Sort | None = None,
 ) -> SearchResponse:
     """One page of the answer to a query; `processing_time_ms` is 0 and left to the caller, who has a clock.
 
-    `sealed` holds beside the request's own filters, whatever those say.
+    `sealed` holds beside the request's own filters, whatever those say; `sort` is the order of a replica.
     """
     index = release.index
     understood = stages.understand(
@@ -145,10 +147,17 @@ def search(
         raise ReleaseRefused(f"the query was read by release {understood.release}, open is {release.release_id}")
 
     condition = both(sealed, condition_of(parameters))
-    retrieved = index.retrieve(understood, PAGING_DEPTH, condition)
+    retrieved = index.retrieve(
+        understood,
+        PAGING_DEPTH,
+        condition,
+        members=bool(parameters.facets),
+        sort=sort,
+        strict=parameters.relevancy_strictness > 0,
+    )
     rows = retrieved.rows
     scores: dict[int, float] = {}
-    if understood.tokens:
+    if understood.tokens and sort is None:
         head = rows[:RERANK_LIMIT]
         try:
             answer, lost = stages.rerank(
@@ -175,13 +184,16 @@ def search(
         for record in index.records(shown)
     ]
     if parameters.get_ranking_info:
-        _explain(hits, shown, understood, index, retrieved.rows[:RERANK_LIMIT], scores)
-    facets, warnings = _facets(parameters, understood, index, condition)
-    reachable = min(retrieved.count, PAGING_DEPTH)
+        head = retrieved.rows[: RERANK_LIMIT if sort is None else 0]
+        _explain(hits, shown, understood, index, head, scores)
+    facets, warnings = _facets(parameters, index, retrieved.members)
+    shown_count = retrieved.count if retrieved.sorted_count is None else retrieved.sorted_count
+    reachable = min(shown_count, PAGING_DEPTH)
     warnings.extend(query_warnings(understood))
     return SearchResponse(
         hits=hits,
         nb_hits=retrieved.count,
+        nb_sorted_hits=retrieved.sorted_count,
         page=parameters.page,
         nb_pages=math.ceil(reachable / parameters.hits_per_page) if parameters.hits_per_page else 0,
         hits_per_page=parameters.hits_per_page,
@@ -242,14 +254,14 @@ def _explain(
 
 
 def _facets(
-    parameters: SearchParameters, understood: UnderstoodQuery, index: ProductIndex, condition: Condition | None
+    parameters: SearchParameters, index: ProductIndex, members: Rows | None
 ) -> tuple[dict[str, FacetCount] | None, list[str]]:
-    if not parameters.facets:
+    if members is None or not parameters.facets:
         return None, []
     wanted = list(dict.fromkeys(index.facet_names if "*" in parameters.facets else parameters.facets))
     known = [name for name in wanted if name in index.facet_names]
     warnings = [f"facets: {name} is no facet of this index" for name in wanted if name not in known]
-    return index.facets(understood, known, parameters.max_values_per_facet, condition), warnings
+    return index.facets(members, known, parameters.max_values_per_facet), warnings
 
 
 def _stats(numbers: tuple[float, float, float, float]) -> FacetStats:

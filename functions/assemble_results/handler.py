@@ -34,6 +34,7 @@ from relevance.facet_search import search_facet
 from relevance.parameters import from_text, parse_parameters
 from relevance.release import Release
 from relevance.search import InProcess, Stages, search
+from relevance.sorting import Sort, replicas_of
 
 api = new_api()
 
@@ -47,19 +48,19 @@ def settings() -> AssembleSettings:
 @on(api, SEARCH)
 def search_by_body(index: str) -> Response[str]:
     caller = authorise(api, settings(), SEARCH)
-    _require_index(index, caller)
+    sort = _sort_of(index, caller)
     parameters, warnings = parse_parameters(json_object(api), SearchParameters)
-    return json_response(_answer(parameters, warnings, caller))
+    return json_response(_answer(index, sort, parameters, warnings, caller))
 
 
 @on(api, SEARCH_BY_ADDRESS)
 def search_by_address(index: str) -> Response[str]:
     caller = authorise(api, settings(), SEARCH_BY_ADDRESS)
-    _require_index(index, caller)
+    sort = _sort_of(index, caller)
     written = api.current_event.query_string_parameters or {}
     named = {name: value for name, value in written.items() if not name.lower().startswith("x-")}
     parameters, warnings = parse_parameters(from_text(named), SearchParameters)
-    return json_response(_answer(parameters, warnings, caller))
+    return json_response(_answer(index, sort, parameters, warnings, caller))
 
 
 @on(api, SEARCH_SEVERAL)
@@ -74,7 +75,7 @@ def search_several(index: str) -> Response[str]:
 @on(api, SEARCH_FACET)
 def search_inside_facet(index: str, facet: str) -> Response[str]:
     caller = authorise(api, settings(), SEARCH_FACET)
-    _require_index(index, caller)
+    _sort_of(index, caller)
     parameters, _ = parse_parameters(json_object(api), FacetSearchParameters)
     return json_response(_answer_facet(unquote(facet), parameters, caller))
 
@@ -95,7 +96,9 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     return api.resolve(event, context)
 
 
-def _answer(parameters: SearchParameters, warnings: list[str], caller: Caller) -> SearchResponse:
+def _answer(
+    index: str, sort: Sort | None, parameters: SearchParameters, warnings: list[str], caller: Caller
+) -> SearchResponse:
     begun = time.perf_counter()
     release = serving(settings()).current()
     answer = search(
@@ -103,8 +106,9 @@ def _answer(parameters: SearchParameters, warnings: list[str], caller: Caller) -
         release,
         _stages(release),
         query_id=uuid.uuid4().hex,
-        index_name=settings().index_name,
+        index_name=index,
         sealed=caller.condition,
+        sort=sort,
     )
     took_ms = (time.perf_counter() - begun) * 1000
     metrics.add_metric("SearchesAnswered", MetricUnit.Count, 1)
@@ -141,11 +145,17 @@ def _stages(release: Release) -> Stages:
     )
 
 
-def _require_index(index: str, caller: Caller) -> None:
+def _sort_of(index: str, caller: Caller) -> Sort | None:
+    """The order that the index's name asks for; None is relevance. Raises BadRequest if there is no such index."""
     if caller.indices is not None and index not in caller.indices:
         raise BadRequest(f"the key is not valid for index {index}", status=403)
-    if index != settings().index_name:
-        raise BadRequest(f"Index {index} does not exist: expected {settings().index_name}", status=404)
+    name = settings().index_name
+    replicas = replicas_of(name)
+    if index not in (name, *replicas):
+        raise BadRequest(
+            f"Index {shortened(index)} does not exist: expected {', '.join((name, *replicas))}", status=404
+        )
+    return replicas.get(index)
 
 
 def _requests(body: dict[str, Any]) -> list[Any]:
@@ -164,7 +174,7 @@ def _one_of_several(place: int, given: Any, caller: Caller) -> Callable[[], Sear
     index, kind = fields.pop("indexName", None), fields.pop("type", "default")
     if not isinstance(index, str):
         raise BadRequest(f"{where}.indexName is {shortened(index)}: expected the name of an index")
-    _require_index(index, caller)
+    sort = _sort_of(index, caller)
     if kind == "facet":
         facet = fields.pop("facet", None)
         if not isinstance(facet, str):
@@ -173,4 +183,4 @@ def _one_of_several(place: int, given: Any, caller: Caller) -> Callable[[], Sear
         return partial(_answer_facet, facet, facet_parameters, caller)
     if kind != "default":
         raise BadRequest(f'{where}.type is {shortened(kind)}: expected "default" or "facet"')
-    return partial(_answer, *parse_parameters(fields, SearchParameters, where=f"{where}."), caller)
+    return partial(_answer, index, sort, *parse_parameters(fields, SearchParameters, where=f"{where}."), caller)

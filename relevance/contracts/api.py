@@ -60,6 +60,8 @@ class SearchParameters(_Wire):
     snippet_ellipsis_text: Tag = "…"
     get_ranking_info: bool = Field(default=False, description="true or false")
     typo_tolerance: bool | Literal["min", "strict"] = Field(default=True, description='true, false, "min" or "strict"')
+    relevancy_strictness: int = Field(default=100, ge=0, le=100, description="a whole number from 0 to 100")
+    """With a sorted replica: 0 sorts the whole result set, more only the products that hold every word."""
     user_token: str | None = Field(default=None, description="text")
 
     @property
@@ -100,6 +102,8 @@ class SearchResponse(_Answer):
 
     hits: list[dict[str, Any]]
     nb_hits: int
+    nb_sorted_hits: int | None = None
+    """With a sorted replica, how many of them were relevant enough to be sorted and shown."""
     page: int
     nb_pages: int
     hits_per_page: int
@@ -120,7 +124,7 @@ class FacetHit(_Wire):
 
     value: str
     highlighted: str
-    """The value as HTML, what was asked for in `<em>`."""
+    """The value as HTML, what was asked for in the caller's tags."""
     count: int
     """Products of the result set that have it."""
 

@@ -55,13 +55,15 @@ class LexicalIndex:
         if segments > 1:
             raise RuntimeError(f"the lexical index of {len(texts)} products came out in {segments} segments, not 1")
 
-    def search(self, tokens: Iterable[str], weights: Mapping[str, float], limit: int) -> tuple[Rows, Vector, int]:
-        """Products that hold any of the tokens, best weighted sum of their fields' BM25 first.
+    def search(
+        self, tokens: Iterable[str], weights: Mapping[str, float], limit: int, *, every: bool = False
+    ) -> tuple[Rows, Vector, int]:
+        """Products that hold any of the tokens, or `every` one, best weighted sum of their fields' BM25 first.
 
         Returns:
             Rows, shape (k,), k <= limit; their scores, shape (k,), above 0; and how many products match in all.
         """
-        query = self._query(tokens, weights)
+        query = self._query(tokens, weights, every)
         result = self._searcher.search(query, limit=max(limit, 1), count=True)
         hits = result.hits[:limit]
         rows = np.fromiter((address.doc for _, address in hits), dtype=np.int64, count=len(hits))
@@ -75,13 +77,15 @@ class LexicalIndex:
             dtype=np.float32,
         )
 
-    def _query(self, tokens: Iterable[str], weights: Mapping[str, float]) -> tantivy.Query:
+    def _query(self, tokens: Iterable[str], weights: Mapping[str, float], every: bool) -> tantivy.Query:
+        occurs = tantivy.Occur.Must if every else tantivy.Occur.Should
+        clauses = [(occurs, self._token(token, weights)) for token in dict.fromkeys(tokens)]
+        return tantivy.Query.boolean_query(clauses) if clauses else tantivy.Query.empty_query()
+
+    def _token(self, token: str, weights: Mapping[str, float]) -> tantivy.Query:
+        """A token in any of the fields."""
         terms = [
-            (
-                tantivy.Occur.Should,
-                tantivy.Query.boost_query(tantivy.Query.term_query(self._schema, field, token), weight),
-            )
-            for token in dict.fromkeys(tokens)
+            tantivy.Query.boost_query(tantivy.Query.term_query(self._schema, field, token), weight)
             for field, weight in weights.items()
         ]
-        return tantivy.Query.boolean_query(terms) if terms else tantivy.Query.empty_query()
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])

@@ -24,6 +24,7 @@ from relevance.index.table import CatalogueScale, ProductTable
 from relevance.index.tokens import token_hash
 from relevance.index.vectors import VectorIndex
 from relevance.product_text import TEXT_FIELDS, tokens_of_words, words_of_products
+from relevance.sorting import Sort
 from relevance.spelling import Spelling
 from relevance.understanding import BrandNames
 
@@ -83,31 +84,42 @@ class LocalIndex:
         """See `ProductIndex`."""
         return inverse_document_frequencies(self._lexical.document_frequencies(tokens), len(self))
 
-    def retrieve(self, query: UnderstoodQuery, limit: int, condition: Condition | None = None) -> Retrieved:
+    def retrieve(
+        self,
+        query: UnderstoodQuery,
+        limit: int,
+        condition: Condition | None = None,
+        *,
+        members: bool = False,
+        sort: Sort | None = None,
+        strict: bool = True,
+    ) -> Retrieved:
         """See `ProductIndex`."""
         allowed = None if condition is None else self._facets.mask(condition)
         if not query.tokens:
-            newest = self._newest_first if allowed is None else self._newest_first[allowed[self._newest_first]]
-            return Retrieved(newest[:limit], np.zeros(len(newest[:limit]), dtype=np.float32), len(newest))
-        matched, bm25, count = self._matches(query, self._retrieval.lexical_limit, allowed)
+            return self._browsed(limit, allowed, sort)
+        everything = members or sort is not None
+        matched, bm25, count = self._matches(query, len(self) if everything else self._retrieval.lexical_limit, allowed)
         by_meaning = self._near(query, allowed)
+        all_matched = matched
+        matched, bm25 = matched[: self._retrieval.lexical_limit], bm25[: self._retrieval.lexical_limit]
         added = by_meaning[~np.isin(by_meaning, matched)]
         rows = np.concatenate((matched, added))
         scores = np.concatenate((bm25, np.zeros(len(added), dtype=np.float32)))
         fused = fused_scores(scores, self._cosines(query, rows), lexical_share=self._retrieval.lexical_share)
-        best = np.argsort(-fused, kind="stable")[:limit]
-        return Retrieved(rows[best], fused[best], count + self._without_a_word(query, added))
+        best = np.argsort(-fused, kind="stable")
+        if not everything:
+            found = count + self._without_a_word(query, added)
+            return Retrieved(rows[best[:limit]], fused[best[:limit]], found)
+        whole = np.union1d(all_matched, by_meaning)
+        if sort is None:
+            return Retrieved(rows[best[:limit]], fused[best[:limit]], len(whole), whole)
+        relevant = self._relevant(query, rows[best], allowed) if strict else whole
+        ordered = self._sorted(relevant, sort)[:limit]
+        return Retrieved(ordered, np.zeros(len(ordered), dtype=np.float32), len(whole), relevant, len(relevant))
 
-    def facets(
-        self, query: UnderstoodQuery, names: Sequence[str], limit: int, condition: Condition | None = None
-    ) -> dict[str, FacetCount]:
+    def facets(self, rows: Rows, names: Sequence[str], limit: int) -> dict[str, FacetCount]:
         """See `ProductIndex`."""
-        allowed = None if condition is None else self._facets.mask(condition)
-        if query.tokens:
-            matched, _, _ = self._matches(query, len(self), allowed)
-            rows = np.union1d(matched, self._near(query, allowed))
-        else:
-            rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
         return {name: self._facets.count(name, rows, limit) for name in names}
 
     def candidates(self, query: UnderstoodQuery, rows: Rows) -> Candidates:
@@ -126,6 +138,26 @@ class LocalIndex:
     def _newest_first(self) -> Rows:
         """All rows by release date, unknown dates last."""
         return np.argsort(-np.nan_to_num(self._table.released_days, nan=-np.inf), kind="stable")
+
+    def _browsed(self, limit: int, allowed: Mask | None, sort: Sort | None) -> Retrieved:
+        """All products that a condition lets through, newest first unless sorted otherwise."""
+        rows = self._newest_first if allowed is None else self._newest_first[allowed[self._newest_first]]
+        if sort is not None:
+            rows = self._sorted(rows, sort)
+        shown = rows[:limit]
+        return Retrieved(shown, np.zeros(len(shown), dtype=np.float32), len(rows), rows)
+
+    def _relevant(self, query: UnderstoodQuery, fused_order: Rows, allowed: Mask | None) -> Rows:
+        """What may be sorted: the products that hold every word of the query, else the first of the fused order."""
+        rows, _, _ = self._lexical.search(query.tokens, self._retrieval.field_weights, len(self), every=True)
+        if allowed is not None:
+            rows = rows[allowed[rows]]
+        return rows if len(rows) else fused_order[: self._retrieval.dense_limit]
+
+    def _sorted(self, rows: Rows, sort: Sort) -> Rows:
+        """Rows by a column; what is equal, or has no value, stays in the order given."""
+        values = getattr(self._table, sort.column)[rows]
+        return rows[np.argsort(-values if sort.descending else values, kind="stable")]  # NaN sorts last both ways
 
     def _matches(self, query: UnderstoodQuery, limit: int, allowed: Mask | None) -> tuple[Rows, Vector, int]:
         """Rows and scores of the word matches, best first, at most `limit`; and how many there are in all."""

@@ -10,6 +10,7 @@ from relevance.features import Candidates
 from relevance.filters import Condition
 from relevance.index.facets import FacetCount
 from relevance.index.table import CatalogueScale
+from relevance.sorting import Sort
 from relevance.spelling import Spelling
 from relevance.understanding import BrandNames
 
@@ -24,6 +25,10 @@ class Retrieved:
     """Shape (k,), in [0, 1]: fused, not increasing; all 0 when an empty query browses."""
     count: int
     """How many products are in the result set, reachable or not."""
+    members: Rows | None = None
+    """Shape (n,), in no order: every product that paging could reach if it had no end, where they were asked for."""
+    sorted_count: int | None = None
+    """How many products were relevant enough to be sorted; None for a result set in the order of relevance."""
 
 
 class ProductIndex(Protocol):
@@ -37,19 +42,34 @@ class ProductIndex(Protocol):
     def token_weights(self, tokens: Sequence[str]) -> Vector:
         """Shape (m,), above 0: inverse document frequency of each token."""
 
-    def retrieve(self, query: UnderstoodQuery, limit: int, condition: Condition | None = None) -> Retrieved:
+    def retrieve(
+        self,
+        query: UnderstoodQuery,
+        limit: int,
+        condition: Condition | None = None,
+        *,
+        members: bool = False,
+        sort: Sort | None = None,
+        strict: bool = True,
+    ) -> Retrieved:
         """Products that match by word or by meaning, fused; all of them, newest first, for an empty query.
 
-        A condition holds inside retrieval, on both sides: what it excludes takes nobody's place.
+        Args:
+            query: What is looked for.
+            limit: How many rows at most.
+            condition: Holds inside retrieval, on both sides: what it excludes takes nobody's place.
+            members: Whether all products are wanted, to be counted by facets.
+            sort: The order wanted instead of relevance.
+            strict: With `sort`, whether to leave out what is in the result set by a part of the query only: cheap but
+                wrong products would come first. Sorted are the products that hold every word, or, where none does, the
+                first of the fused order.
 
         Raises:
             BadRequest: If the condition speaks of a facet that this index has not.
         """
 
-    def facets(
-        self, query: UnderstoodQuery, names: Sequence[str], limit: int, condition: Condition | None = None
-    ) -> dict[str, FacetCount]:
-        """How the whole result set spreads over facets of `facet_names`: the `limit` most frequent values of each."""
+    def facets(self, rows: Rows, names: Sequence[str], limit: int) -> dict[str, FacetCount]:
+        """How some products spread over facets of `facet_names`: the `limit` most frequent values of each."""
 
     def candidates(self, query: UnderstoodQuery, rows: Rows) -> Candidates:
         """What the features read of some products."""

@@ -243,3 +243,11 @@ def test_removing_the_marks_gives_back_a_long_odd_text(piece):
     plain = highlighter("1 a é 跑 and 1 inch", pre="", post="").highlights({"title": text}, ["title"])["title"]["value"]
 
     assert plain == text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+
+
+def test_instant_search_escapes_by_itself_and_gets_the_text_as_it_is():
+    results = highlighter("lamp", pre="__ais-highlight__", post="__/ais-highlight__")
+
+    shown = results.highlights({"title": "Lamp & <b>shade</b>"}, ["title"])
+
+    assert shown["title"]["value"] == "__ais-highlight__Lamp__/ais-highlight__ & <b>shade</b>"
