@@ -33,9 +33,10 @@ def error_response(message: str, status: int) -> Response[str]:
     return Response(status, JSON, json.dumps({"message": message, "status": status}), headers=dict(headers))
 
 
-def json_response(answer: BaseModel) -> Response[str]:
-    """A success."""
-    return Response(HTTPStatus.OK, JSON, answer.model_dump_json(by_alias=True, exclude_none=True))
+def json_response(answer: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response[str]:
+    """A success, or a failure that has more to say than a message."""
+    headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return Response(status, JSON, answer.model_dump_json(by_alias=True, exclude_none=True), headers=dict(headers))
 
 
 def new_api() -> APIGatewayHttpResolver:
@@ -75,18 +76,17 @@ def json_object(api: APIGatewayHttpResolver) -> dict[str, Any]:
     Raises:
         BadRequest: If it is longer than MAX_BODY_BYTES (413), no JSON, or no object.
     """
-    body = _body(api)
-    if not body.strip():
-        return {}
-    try:
-        given = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the body is not JSON ({error}): expected an object") from None
-    if "\\u" in body:
-        # Half a surrogate pair is what a cut emoji leaves behind; it can be neither searched for nor answered.
-        given = json.loads(json.dumps(given, ensure_ascii=False).encode(errors="replace"))
+    given = _json(api, "an object", absent={})
     if not isinstance(given, dict):
         raise BadRequest(f"the body is {shortened(given)}: expected an object")
+    return given
+
+
+def json_list(api: APIGatewayHttpResolver) -> list[Any]:
+    """The body, a JSON list; an absent one is an empty list. Raises BadRequest as `json_object` does."""
+    given = _json(api, "a list", absent=[])
+    if not isinstance(given, list):
+        raise BadRequest(f"the body is {shortened(given)}: expected a list")
     return given
 
 
@@ -96,6 +96,20 @@ def checked(model: type[Model], given: dict[str, Any]) -> Model:
         return model.model_validate(given)
     except ValidationError as error:
         raise BadRequest("; ".join(complaints(error, expectations(model)))) from None
+
+
+def _json(api: APIGatewayHttpResolver, expected: str, *, absent: Any) -> Any:
+    body = _body(api)
+    if not body.strip():
+        return absent
+    try:
+        given = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON ({error}): expected {expected}") from None
+    if "\\u" in body:
+        # Half a surrogate pair is what a cut emoji leaves behind; it can be neither searched for nor answered.
+        given = json.loads(json.dumps(given, ensure_ascii=False).encode(errors="replace"))
+    return given
 
 
 def _body(api: APIGatewayHttpResolver) -> str:

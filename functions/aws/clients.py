@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # A request waits for these: better to fail soon and serve what is open than to hang.
 _PATIENT = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 
+# The catalogue's store minds the time itself, over several calls.
+_ONCE = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 1}, max_pool_connections=16)
+
 
 @cache
 def s3() -> "S3Client":
@@ -26,6 +29,12 @@ def s3() -> "S3Client":
 def dynamodb() -> "DynamoDBClient":
     """The pointer."""
     return boto3.client("dynamodb", config=_PATIENT)
+
+
+@cache
+def dynamodb_once() -> "DynamoDBClient":
+    """The catalogue: every call is one attempt."""
+    return boto3.client("dynamodb", config=_ONCE)
 
 
 @cache

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
 
 from functions.aws.clients import dynamodb, s3
+from relevance.contracts.manifest import ReleaseManifest
 from relevance.errors import ReleaseRefused, VitrineError
 from relevance.release import MANIFEST, check_files, read_manifest
 
@@ -51,6 +53,19 @@ class ReleaseStore:
         if item is None:
             return None
         return Pointer(item["live"]["S"], item["previous"]["S"] if "previous" in item else None)
+
+    def manifest(self, release_id: str) -> ReleaseManifest:
+        """What a release says of itself, without the rest of it.
+
+        Raises:
+            StoreUnavailable: If S3 does not answer, or holds no manifest of it that this code understands.
+        """
+        key = f"{_PREFIX}/{release_id}/{MANIFEST}"
+        try:
+            written = s3().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            return ReleaseManifest.model_validate_json(written)
+        except (BotoCoreError, ClientError, ValidationError) as error:
+            raise StoreUnavailable(f"s3://{self.bucket}/{key}: {error}") from error
 
     def fetch(self, release_id: str) -> Path:
         """The folder of a release on this machine, downloaded if it is not there.

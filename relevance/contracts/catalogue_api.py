@@ -11,6 +11,8 @@ MAX_OPERATIONS = 1000
 """In one batch, of products or of synonyms; and products in one reading of several."""
 MAX_PRODUCT_BYTES = 350_000
 """A product as JSON in UTF-8: the table takes 400 KB with the names around it."""
+MAX_ID_BYTES = 1024
+"""An objectID in UTF-8: what the table takes as a key."""
 
 Action = Literal[
     "addObject", "updateObject", "partialUpdateObject", "partialUpdateObjectNoCreate", "deleteObject", "delete", "clear"
