@@ -23,6 +23,25 @@ from relevance.contracts.api import (
     SearchResponse,
     SearchResponses,
 )
+from relevance.contracts.catalogue_api import (
+    BatchRequest,
+    BatchResponse,
+    Deleted,
+    GivenProduct,
+    ObjectCreated,
+    ObjectsRequest,
+    ObjectsResponse,
+    ObjectUpdated,
+    ObjectView,
+    SynonymSearch,
+    SynonymsResponse,
+    SynonymUpdated,
+    TaskResponse,
+    Updated,
+)
+from relevance.contracts.products import Product
+from relevance.contracts.settings import IndexSettings
+from relevance.contracts.synonyms import SynonymRecord, SynonymRecords
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -52,6 +71,8 @@ class Route:
     """What it may answer beside 200, and beside 403, 413, 429 and 503, which any route with a key may."""
     writes: bool = False
     """Whether it changes the catalogue: such routes are throttled apart from searches."""
+    all_indices: bool = False
+    """Whether callers write a literal `*` for the index: API Gateway cannot have both in one place."""
 
 
 SEARCH = Route(
@@ -79,10 +100,11 @@ SEARCH_SEVERAL = Route(
     "/1/indexes/{index}/queries",
     "assemble_results",
     SHOPPERS,
-    "Several searches in one call; the index in the path is a literal *",
+    "Several searches in one call",
     SearchResponses,
     SearchRequests,
     (400, 404),
+    all_indices=True,
 )
 SEARCH_FACET = Route(
     "POST",
@@ -114,6 +136,176 @@ RERANK = Route(
     RerankGivenResponse,
     RerankGivenRequest,
 )
+SAVE_BATCH = Route(
+    "POST",
+    "/1/indexes/{index}/batch",
+    "manage_catalogue",
+    SHOP,
+    "Several operations on products, in order; 207 where some were refused",
+    BatchResponse,
+    BatchRequest,
+    (207, 400, 404),
+    writes=True,
+)
+ADD_OBJECT = Route(
+    "POST",
+    "/1/indexes/{index}",
+    "manage_catalogue",
+    SHOP,
+    "Add or replace a product; without an objectID it is given one",
+    ObjectCreated,
+    GivenProduct,
+    (400, 404),
+    writes=True,
+)
+GET_SETTINGS = Route(
+    "GET",
+    "/1/indexes/{index}/settings",
+    "manage_catalogue",
+    SHOP,
+    "The settings of the index",
+    IndexSettings,
+    None,
+    (404,),
+)
+SET_SETTINGS = Route(
+    "PUT",
+    "/1/indexes/{index}/settings",
+    "manage_catalogue",
+    SHOP,
+    "Change some settings; null takes one back to its default",
+    Updated,
+    IndexSettings,
+    (400, 404),
+    writes=True,
+)
+GET_OBJECT = Route(
+    "GET",
+    "/1/indexes/{index}/{object_id}",
+    "manage_catalogue",
+    SHOP,
+    "One product as the catalogue has it",
+    Product,
+    ObjectView,
+    (400, 404),
+)
+SAVE_OBJECT = Route(
+    "PUT",
+    "/1/indexes/{index}/{object_id}",
+    "manage_catalogue",
+    SHOP,
+    "Add or replace a product",
+    ObjectUpdated,
+    GivenProduct,
+    (400, 404),
+    writes=True,
+)
+DELETE_OBJECT = Route(
+    "DELETE",
+    "/1/indexes/{index}/{object_id}",
+    "manage_catalogue",
+    SHOP,
+    "Remove a product; one that is not there is removed already",
+    Deleted,
+    None,
+    (400, 404),
+    writes=True,
+)
+UPDATE_OBJECT = Route(
+    "POST",
+    "/1/indexes/{index}/{object_id}/partial",
+    "manage_catalogue",
+    SHOP,
+    "Change some fields of a product",
+    ObjectUpdated,
+    GivenProduct,
+    (400, 404),
+    writes=True,
+)
+GET_OBJECTS = Route(
+    "POST",
+    "/1/indexes/{index}/objects",
+    "manage_catalogue",
+    SHOP,
+    "Several products; the index in the path is a literal *",
+    ObjectsResponse,
+    ObjectsRequest,
+    (400, 404),
+)
+GET_SYNONYM = Route(
+    "GET",
+    "/1/indexes/{index}/synonyms/{object_id}",
+    "manage_catalogue",
+    SHOP,
+    "One synonym",
+    SynonymRecord,
+    None,
+    (404,),
+)
+SAVE_SYNONYM = Route(
+    "PUT",
+    "/1/indexes/{index}/synonyms/{object_id}",
+    "manage_catalogue",
+    SHOP,
+    "Add or replace a synonym",
+    SynonymUpdated,
+    SynonymRecord,
+    (400, 404),
+    writes=True,
+)
+DELETE_SYNONYM = Route(
+    "DELETE",
+    "/1/indexes/{index}/synonyms/{object_id}",
+    "manage_catalogue",
+    SHOP,
+    "Remove a synonym",
+    Deleted,
+    None,
+    (400, 404),
+    writes=True,
+)
+SAVE_SYNONYMS = Route(
+    "POST",
+    "/1/indexes/{index}/synonyms/batch",
+    "manage_catalogue",
+    SHOP,
+    "Add or replace synonyms: all that are sent, or none",
+    Updated,
+    SynonymRecords,
+    (400, 404),
+    writes=True,
+)
+SEARCH_SYNONYMS = Route(
+    "POST",
+    "/1/indexes/{index}/synonyms/search",
+    "manage_catalogue",
+    SHOP,
+    "Synonyms that hold a text",
+    SynonymsResponse,
+    SynonymSearch,
+    (400, 404),
+)
+CLEAR_SYNONYMS = Route(
+    "POST",
+    "/1/indexes/{index}/synonyms/clear",
+    "manage_catalogue",
+    SHOP,
+    "Remove all synonyms",
+    Updated,
+    None,
+    (404,),
+    writes=True,
+)
+GET_TASK = Route(
+    "GET",
+    "/1/indexes/{index}/task/{task_id}",
+    "manage_catalogue",
+    SHOP,
+    "Whether a write is searchable",
+    TaskResponse,
+    None,
+    (400, 404),
+)
 
 ROUTES: tuple[Route, ...] = (
     SEARCH,
@@ -124,4 +316,20 @@ ROUTES: tuple[Route, ...] = (
     READY,
     ANALYZE,
     RERANK,
+    SAVE_BATCH,
+    ADD_OBJECT,
+    GET_SETTINGS,
+    SET_SETTINGS,
+    GET_OBJECT,
+    SAVE_OBJECT,
+    DELETE_OBJECT,
+    UPDATE_OBJECT,
+    GET_OBJECTS,
+    GET_SYNONYM,
+    SAVE_SYNONYM,
+    DELETE_SYNONYM,
+    SAVE_SYNONYMS,
+    SEARCH_SYNONYMS,
+    CLEAR_SYNONYMS,
+    GET_TASK,
 )
