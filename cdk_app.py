@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+from infra.edge_stack import EdgeStack
 from infra.layers import LayersMissing
 from infra.search_stack import SearchStack
 from infra.stage import Stage, stages
@@ -15,7 +16,9 @@ from infra.storage_stack import StorageStack
 def wire(app: cdk.App, stage: Stage) -> cdk.App:
     """Put the stage's stacks into the app."""
     storage = StorageStack(app, stage=stage)
-    SearchStack(app, stage=stage, storage=storage)
+    search = SearchStack(app, stage=stage, storage=storage)
+    if stage.edge is not None:
+        EdgeStack(app, stage=stage, edge=stage.edge, api_id=search.api.api_id)
     cdk.Tags.of(app).add("vitrine:stage", stage.name)
     return app
 

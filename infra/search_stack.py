@@ -3,7 +3,7 @@
 import json
 
 import aws_cdk as cdk
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, aws_apigatewayv2, aws_iam, aws_logs, aws_ssm
+from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, aws_apigatewayv2, aws_iam, aws_logs, aws_ssm
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
@@ -46,7 +46,13 @@ class SearchStack(Stack):
     """One search end to end: the API, the front door, and the two functions that shops may call by themselves."""
 
     def __init__(self, scope: Construct, *, stage: Stage, storage: StorageStack) -> None:
-        super().__init__(scope, f"vitrine-{stage.name}-search", description=f"Vitrine {stage.name}: search")
+        super().__init__(
+            scope,
+            f"vitrine-{stage.name}-search",
+            description=f"Vitrine {stage.name}: search",
+            env=Environment(region=stage.region),
+            cross_region_references=stage.edge is not None,
+        )
         layers = Layers(self, "Layers", stage=stage)
         known_to_all = SearchSettings(
             release_bucket=storage.releases.bucket_name,

@@ -10,11 +10,31 @@ from infra.layer_contents import ARM64, HOST, LayerPlatform
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edge:
+    """CloudFront and a firewall in front of the API, under a name of the shop's own.
+
+    A certificate is needed because CloudFront's own names accept browsers down to TLS 1.0.
+    """
+
+    domain_name: str
+    """Such as `search.shop.example`; the shop points it at the distribution."""
+    certificate_arn: str
+    """Of a certificate for that name in us-east-1, where CloudFront looks for it."""
+    requests_per_address: int = 3000
+    """What one address may send within five minutes."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """One deployment; several fit in one account, because every name carries the stage's."""
 
     name: str
     """Lower-case letters and digits; part of every name."""
+    region: str | None = None
+    """Where it is deployed; None: wherever the person who deploys is signed in."""
+    edge: Edge | None = None
+    """What stands in front of the API. None: the API's own address, which costs nothing while nobody shops; CloudFront
+    with its firewall costs $7 a month before the first request. Needs `region`."""
     search_path: Literal["in_process", "functions"] = "in_process"
     """Whether the front door runs all stages of a search itself or invokes two functions for them."""
     layers: LayerPlatform = ARM64
@@ -43,6 +63,10 @@ class Stage:
     """How long a deleted or overwritten file of a release can still be brought back."""
     browser_origins: tuple[str, ...] = ("*",)
     """Web origins whose pages may call the API; the search key is public, so any, unless a shop narrows it."""
+
+    def __post_init__(self) -> None:
+        if self.edge is not None and self.region is None:
+            raise ValueError(f"stage {self.name} has an edge but no region: its origin's address needs one")
 
     @property
     def key_parameter(self) -> str:

@@ -1,7 +1,7 @@
 """What must survive a redeployment: the releases, and the pointer that says which one serves."""
 
 import aws_cdk as cdk
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, aws_dynamodb, aws_s3
+from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, aws_dynamodb, aws_s3
 from constructs import Construct
 
 from infra.stage import Stage
@@ -11,7 +11,12 @@ class StorageStack(Stack):
     """The release bucket and the pointer table."""
 
     def __init__(self, scope: Construct, *, stage: Stage) -> None:
-        super().__init__(scope, f"vitrine-{stage.name}-storage", description=f"Vitrine {stage.name}: what must survive")
+        super().__init__(
+            scope,
+            f"vitrine-{stage.name}-storage",
+            description=f"Vitrine {stage.name}: what must survive",
+            env=Environment(region=stage.region),
+        )
         removal_policy = RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY
         self.releases = aws_s3.Bucket(
             self,

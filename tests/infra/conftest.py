@@ -12,7 +12,7 @@ import pytest
 
 from cdk_app import wire
 from infra.layer_contents import LAYER_PACKAGES, LayerPlatform
-from infra.stage import Stage, stages
+from infra.stage import Edge, Stage, stages
 
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
@@ -23,6 +23,10 @@ class Synthesised:
 
     stage: Stage
     folder: Path
+
+    def templates(self) -> list[Path]:
+        """The template file of every stack."""
+        return sorted(self.folder.glob("*.template.json"))
 
     def template(self, part: str) -> dict[str, Any]:
         """The template of the stack `vitrine-<stage>-<part>`."""
@@ -82,3 +86,16 @@ def synthesised_stage(synthesise):
 def dev(synthesised_stage):
     """Stage dev, as it is."""
     return synthesised_stage("dev")
+
+
+@pytest.fixture(scope="session")
+def an_edge():
+    """What a shop says of its edge."""
+    arn = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+    return Edge(domain_name="search.shop.example", certificate_arn=arn)
+
+
+@pytest.fixture(scope="session")
+def at_the_edge(synthesise, an_edge):
+    """Stage prod behind CloudFront and its firewall."""
+    return synthesise("prod", region="us-east-1", edge=an_edge)
