@@ -227,10 +227,11 @@ GET_OBJECTS = Route(
     "/1/indexes/{index}/objects",
     "manage_catalogue",
     SHOP,
-    "Several products; the index in the path is a literal *",
+    "Several products",
     ObjectsResponse,
     ObjectsRequest,
     (400, 404),
+    all_indices=True,
 )
 GET_SYNONYM = Route(
     "GET",

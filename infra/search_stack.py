@@ -9,6 +9,7 @@ from constructs import Construct
 
 from functions.assemble_results.settings import AssembleSettings
 from functions.environment import SearchSettings
+from functions.manage_catalogue.settings import CatalogueSettings
 from functions.preprocess_query.settings import PreprocessSettings
 from functions.rerank.settings import RerankSettings
 from functions.routes import ROUTES
@@ -43,7 +44,7 @@ ACCESS_LOG = {
 
 
 class SearchStack(Stack):
-    """One search end to end: the API, the front door, and the two functions that shops may call by themselves."""
+    """One search end to end: the API, the front door, two functions that shops may call by themselves, the catalogue."""
 
     def __init__(self, scope: Construct, *, stage: Stage, storage: StorageStack) -> None:
         super().__init__(
@@ -97,7 +98,28 @@ class SearchStack(Stack):
                 rerank_function=self.rerank.function.function_name,
             ),
         )
-        self.services = {service.folder: service for service in (self.front_door, self.preprocess, self.rerank)}
+        self.catalogue = ServiceFunction(
+            self,
+            "ManageCatalogue",
+            stage=stage,
+            folder="manage_catalogue",
+            layers=[layers.base, layers.search],
+            memory_mib=stage.stage_memory_mib,
+            timeout_seconds=29,  # the gateway gives up behind this; a table that throttles is tried for some seconds
+            settings=CatalogueSettings(**known_to_all, catalogue_table=storage.catalogue.table_name),
+        )
+        services = (self.front_door, self.preprocess, self.rerank, self.catalogue)
+        self.services = {service.folder: service for service in services}
+        storage.catalogue.grant(
+            self.catalogue.function,
+            "dynamodb:BatchGetItem",
+            "dynamodb:BatchWriteItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        )
         if stage.search_path == "functions":
             self.preprocess.function.grant_invoke(self.front_door.function)
             self.rerank.function.grant_invoke(self.front_door.function)

@@ -1,4 +1,4 @@
-"""What must survive a redeployment: the releases, and the pointer that says which one serves."""
+"""What must survive a redeployment: the shop's catalogue, the releases, and the pointer to the one that serves."""
 
 import aws_cdk as cdk
 from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, aws_dynamodb, aws_s3
@@ -8,7 +8,7 @@ from infra.stage import Stage
 
 
 class StorageStack(Stack):
-    """The release bucket and the pointer table."""
+    """The release bucket, the pointer table and the catalogue table."""
 
     def __init__(self, scope: Construct, *, stage: Stage) -> None:
         super().__init__(
@@ -48,8 +48,22 @@ class StorageStack(Stack):
             deletion_protection=stage.keep_data,
             removal_policy=removal_policy,
         )
+        self.catalogue = aws_dynamodb.Table(
+            self,
+            "Catalogue",
+            partition_key=aws_dynamodb.Attribute(name="part", type=aws_dynamodb.AttributeType.STRING),
+            sort_key=aws_dynamodb.Attribute(name="id", type=aws_dynamodb.AttributeType.STRING),
+            billing_mode=aws_dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=aws_dynamodb.TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=aws_dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=stage.keep_data,
+            removal_policy=removal_policy,
+        )
         CfnOutput(self, "ReleaseBucket", value=self.releases.bucket_name)
         CfnOutput(self, "PointerTable", value=self.pointers.table_name)
+        CfnOutput(self, "CatalogueTable", value=self.catalogue.table_name)
 
         cdk.Validations.of(self.releases).acknowledge(
             cdk.Acknowledgment(

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from relevance.contracts.wire import WireModel, WireRequest
 
@@ -17,6 +17,12 @@ MAX_ID_BYTES = 1024
 Action = Literal[
     "addObject", "updateObject", "partialUpdateObject", "partialUpdateObjectNoCreate", "deleteObject", "delete", "clear"
 ]
+
+
+class GivenProduct(WireModel):
+    """Any fields of a product, objectID among them or not."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class BatchRequest(WireRequest):
@@ -34,6 +40,14 @@ class BatchOperation(WireRequest):
         description="addObject, updateObject, partialUpdateObject, partialUpdateObjectNoCreate or deleteObject"
     )
     body: dict[str, Any] = Field(description="an object")
+
+
+class ObjectView(WireRequest):
+    """`GET /1/indexes/{index}/{object_id}`, in the address."""
+
+    attributes_to_retrieve: list[str] = Field(
+        default=["*"], max_length=1000, description="a list of attribute names, or ['*']"
+    )
 
 
 class ObjectRequest(WireRequest):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, RootModel, TypeAdapter
 
 from relevance.contracts.wire import WireRequest
 
@@ -74,6 +74,15 @@ class Placeholder(_Synonym):
 
 
 Synonym = Annotated[EqualPhrases | OneWaySynonym | AlternativeCorrection | Placeholder, Field(discriminator="type")]
+
+
+class SynonymRecord(RootModel[Synonym]):
+    """A synonym of any kind, as the wire carries it."""
+
+
+class SynonymRecords(RootModel[list[Synonym]]):
+    """Several synonyms."""
+
 
 SYNONYM_LIST: TypeAdapter[list[Synonym]] = TypeAdapter(list[Synonym])
 """Reads and writes `index/synonyms.json`; write with `by_alias=True`."""

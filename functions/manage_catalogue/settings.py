@@ -1,0 +1,10 @@
+"""What manage_catalogue needs to know of its surroundings."""
+
+from functions.environment import SearchSettings
+
+
+class CatalogueSettings(SearchSettings):
+    """The catalogue's table, beside the release that tells how much of it is searchable."""
+
+    catalogue_table: str
+    """DynamoDB table with partition key `part` and sort key `id`, both strings."""
