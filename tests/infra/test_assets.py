@@ -1,18 +1,23 @@
-"""What each function ships, and that this is enough for it."""
+"""What each function ships, and that this and its layers are enough for it."""
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from functions.routes import ROUTES
 from infra.layer_contents import HOST, LAYER_PACKAGES
-from local.environments import EMULATOR_PYTHON
 
-FUNCTIONS = ("assemble_results", "preprocess_query", "rerank")
+FUNCTIONS = sorted({route.function for route in ROUTES})
+
+RUNTIME_HAS = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
+"""What Lambda's Python brings itself."""
 
 SHOW_OWN_MODULES = """
 import sys
+sys.path[:0] = {path!r}
 import functions.{folder}.handler
 for name, module in sorted(sys.modules.items()):
     if name.split(".")[0] in ("functions", "relevance", "models", "infra") and getattr(module, "__file__", None):
@@ -20,11 +25,15 @@ for name, module in sorted(sys.modules.items()):
 """
 
 
-def own_modules(python: Path, asset: Path, folder: str, path: list[Path]) -> list[str]:
-    code = f"import sys; sys.path[1:1] = {[str(part) for part in path]!r}" + SHOW_OWN_MODULES.format(folder=folder)
-    ran = subprocess.run([python, "-c", code], cwd=asset, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout.split()
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory):
+    """A folder with the packages of Lambda's own runtime and nothing else."""
+    folder = tmp_path_factory.mktemp("runtime")
+    for package in RUNTIME_HAS:
+        module = Path(find_spec(package).origin)
+        module = module.parent if module.name == "__init__.py" else module
+        (folder / module.name).symlink_to(module)
+    return folder
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS)
@@ -37,26 +46,25 @@ def test_an_asset_holds_its_own_function_and_no_other(dev, folder):
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS)
-def test_an_asset_holds_no_compiled_leftovers(dev, folder):
-    assert not list(dev.asset(folder).rglob("__pycache__"))
+def test_an_asset_holds_no_compiled_leftovers_and_nothing_but_code(dev, folder):
+    files = [path for path in dev.asset(folder).rglob("*") if path.is_file()]
+
+    assert files
+    assert [path for path in files if path.suffix != ".py" or path.parent.name == "__pycache__"] == []
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS)
-def test_an_asset_imports_by_itself(dev, folder):
-    asset = dev.asset(folder)
-
-    imported = own_modules(Path(sys.executable), asset, folder, [])
-
-    assert imported
-    assert all(module.startswith(str(asset)) for module in imported)
-
-
-@pytest.mark.parametrize("folder", FUNCTIONS)
-def test_an_asset_and_the_layers_are_all_that_the_emulators_python_needs(dev, folder):
+def test_an_asset_the_layers_and_the_runtime_are_all_that_a_function_imports(dev, folder, runtime):
     layers = [HOST.layer_folder(layer) / "python" for layer in LAYER_PACKAGES]
-    if not EMULATOR_PYTHON.exists() or not all(layer.is_dir() for layer in layers):
-        pytest.skip("needs the emulator's environment and the host's layers: `make environment layers`")
+    if not all(layer.is_dir() for layer in layers):
+        pytest.skip("needs the host's layers: `make layers`")
+    asset = dev.asset(folder)
+    code = SHOW_OWN_MODULES.format(folder=folder, path=[str(part) for part in (asset, *layers, runtime)])
 
-    imported = own_modules(EMULATOR_PYTHON, dev.asset(folder), folder, layers)
+    # -I and -S: neither this project, nor its environment, nor PYTHONPATH
+    ran = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
 
-    assert all(module.startswith(str(dev.asset(folder))) for module in imported)
+    assert ran.returncode == 0, ran.stderr
+    imported = ran.stdout.split()
+    assert f"{asset}/functions/{folder}/handler.py" in imported
+    assert all(module.startswith(str(asset)) for module in imported)
