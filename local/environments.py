@@ -50,20 +50,30 @@ def prepare(progress: Progress, folder: LocalFolder, *, for_tests: bool = False)
             run("Emulator's environment", install, log=log, advice=FETCH_ADVICE)
             _record(target, " ".join(EMULATOR))
     _require_node()
+    _node_packages(progress, folder, for_tests=for_tests)
+
+
+def _node_packages(progress: Progress, folder: LocalFolder, *, for_tests: bool) -> None:
+    target = PROJECT / "node_modules"
     lock = (PROJECT / "package-lock.json").read_text(encoding="utf-8")
-    if not _is_current(PROJECT / "node_modules", lock):
-        with progress.step("CDK command line", log := folder.log("npm")):
-            run("CDK command line", ["npm", "ci", "--no-audit", "--no-fund"], log=log, advice=FETCH_ADVICE)
-            _record(PROJECT / "node_modules", lock)
+    # the tests' packages hold those of `make up`: one never takes away what the other installed
+    purposes = ("tests", "up") if for_tests else ("up",)
+    if _is_current(target, lock, purposes[0]):
+        return
+    with progress.step("Node packages", log := folder.log("npm")):
+        choice = [] if for_tests else ["--omit=dev"]
+        run("Node packages", ["npm", "ci", "--no-audit", "--no-fund", *choice], log=log, advice=FETCH_ADVICE)
+        for purpose in purposes:
+            _record(target, lock, purpose)
 
 
 def _require_node() -> None:
     advice = f"install Node {OLDEST_NODE} or newer, with npm, then run again"
     if shutil.which("node") is None or shutil.which("npm") is None:
-        raise StepFailed("CDK command line", "node or npm is not on this machine", advice)
+        raise StepFailed("Node packages", "node or npm is not on this machine", advice)
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
     if int(version.removeprefix("v").partition(".")[0] or 0) < OLDEST_NODE:
-        raise StepFailed("CDK command line", f"node is {version}", advice)
+        raise StepFailed("Node packages", f"node is {version}", advice)
 
 
 def _project_environment(progress: Progress, folder: LocalFolder, *, for_tests: bool) -> None:
