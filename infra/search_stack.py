@@ -44,7 +44,7 @@ ACCESS_LOG = {
 
 
 class SearchStack(Stack):
-    """One search end to end: the API, the front door, two functions that shops may call by themselves, the catalogue."""
+    """The API, the front door, the two functions that shops may call by themselves, and the one that writes."""
 
     def __init__(self, scope: Construct, *, stage: Stage, storage: StorageStack) -> None:
         super().__init__(

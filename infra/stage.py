@@ -94,7 +94,12 @@ def stages(local_release_folder: Path) -> dict[str, Stage]:
                 name="prod",
                 log_retention_days=90,
                 keep_data=True,
-                reserved_concurrency={"assemble_results": 100, "preprocess_query": 20, "rerank": 20},
+                reserved_concurrency={
+                    "assemble_results": 100,
+                    "manage_catalogue": 10,
+                    "preprocess_query": 20,
+                    "rerank": 20,
+                },
             ),
         )
     }

@@ -8,10 +8,18 @@ from functions.routes import ROUTES
 from infra.layer_contents import PROJECT
 
 
-def statements(synthesised):
-    """Every statement of every policy of the search stack."""
+def statements(synthesised, folder=None):
+    """Every statement of every policy of the search stack, or only those of the function made from `folder`."""
     policies = synthesised.resources("search", "AWS::IAM::Policy").values()
+    if folder is not None:
+        role = synthesised.function(folder)["Role"]["Fn::GetAtt"][0]
+        policies = [policy for policy in policies if {"Ref": role} in policy["Roles"]]
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def allowed_to(synthesised, folder):
+    """Every action that a function may take."""
+    return {action for statement in statements(synthesised, folder) for action in actions(statement)}
 
 
 def actions(statement):
@@ -140,12 +148,23 @@ def test_every_alarm_is_a_heading_of_the_runbook(dev):
     assert {f"## {name.rsplit('-', 1)[1]}" for name in names} <= set(headings)
 
 
-def test_functions_may_read_releases_the_pointer_and_the_keys_and_change_nothing(dev):
-    allowed = {action for statement in statements(dev) for action in actions(statement)}
+def test_functions_that_search_may_read_releases_the_pointer_and_the_keys_and_change_nothing(dev):
+    for folder in ("assemble_results", "preprocess_query", "rerank"):
+        allowed = allowed_to(dev, folder)
 
-    reading = {action for action in allowed if action.split(":")[1].startswith(("Get", "Describe"))}
-    assert {"s3:GetObject", "dynamodb:GetItem", "ssm:GetParameter"} <= reading
-    assert allowed - reading == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+        reading = {action for action in allowed if action.split(":")[1].startswith(("Get", "Describe"))}
+        assert {"s3:GetObject", "dynamodb:GetItem", "ssm:GetParameter"} <= reading
+        assert allowed - reading == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+
+def test_only_the_catalogues_function_may_write_and_only_to_its_table(dev):
+    (catalogue,) = [name for name in dev.resources("storage", "AWS::DynamoDB::Table") if name.startswith("Catalogue")]
+
+    writing = [each for each in statements(dev, "manage_catalogue") if "dynamodb:PutItem" in actions(each)]
+
+    assert len(writing) == 1
+    assert catalogue in str(writing[0]["Resource"])
+    assert not {"s3:PutObject", "ssm:PutParameter"} & allowed_to(dev, "manage_catalogue")
 
 
 def test_only_tracing_is_granted_on_every_resource(dev):
