@@ -30,8 +30,6 @@ Key = dict[str, dict[str, str]]
 Answer = TypeVar("Answer")
 Entry = TypeVar("Entry")
 
-PATIENCE_SECONDS = 3.0
-
 _PARALLEL = 8
 _WRITES_PER_CALL, _READS_PER_CALL = 25, 100
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 1.0
@@ -62,7 +60,7 @@ class CatalogueStore:
 
     table: str
     index_name: str
-    patience_seconds: float = PATIENCE_SECONDS
+    patience_seconds: float
     """How long one call is tried for, with jittered pauses between the attempts."""
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep

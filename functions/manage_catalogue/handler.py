@@ -80,12 +80,14 @@ def settings() -> CatalogueSettings:
 def save_batch(index: str) -> Response[str]:
     store = _store(SAVE_BATCH, index)
     outcome = carry_out(checked(BatchRequest, json_object(api)).requests, store)
-    task_id = store.advance() if outcome.taken else store.version()
     metrics.add_metric("CatalogueOperationsTaken", MetricUnit.Count, len(outcome.taken))
     metrics.add_metric("CatalogueOperationsRefused", MetricUnit.Count, len(outcome.refused))
     if outcome.store_failed or (outcome.refused and not outcome.taken):
         status = HTTPStatus.SERVICE_UNAVAILABLE if outcome.store_failed else HTTPStatus.BAD_REQUEST
+        if outcome.taken:
+            store.advance()
         return json_response(BatchRefused(message=_summary(outcome), status=status, errors=outcome.errors), status)
+    task_id = store.advance() if outcome.taken else store.version()
     if not outcome.refused:
         return json_response(BatchResponse(task_id=task_id, message=WRITTEN, object_ids=outcome.object_ids))
     answer = BatchResponse(
@@ -249,7 +251,8 @@ def _store(route: Route, index: str) -> CatalogueStore:
 
 
 def _catalogue() -> CatalogueStore:
-    return CatalogueStore(settings().catalogue_table, settings().index_name)
+    known = settings()
+    return CatalogueStore(known.catalogue_table, known.index_name, known.table_patience_seconds)
 
 
 def _require_index(index: str) -> None:

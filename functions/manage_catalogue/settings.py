@@ -8,3 +8,5 @@ class CatalogueSettings(SearchSettings):
 
     catalogue_table: str
     """DynamoDB table with partition key `part` and sort key `id`, both strings."""
+    table_patience_seconds: float = 3.0
+    """How long a call to it is tried for, while it throttles or does not answer."""
