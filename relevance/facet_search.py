@@ -2,13 +2,12 @@
 
 from relevance.complaints import shortened
 from relevance.contracts.api import FacetHit, FacetSearchParameters, FacetSearchResponse
-from relevance.contracts.stages import PreprocessRequest
 from relevance.errors import BadRequest
 from relevance.filters import Condition, both
 from relevance.highlighting import Tags
 from relevance.parameters import condition_of
 from relevance.release import Release
-from relevance.search import Stages
+from relevance.search import Stages, preprocess_request
 from relevance.text import normalise, words
 
 _ALL_VALUES = 1_000_000
@@ -33,9 +32,7 @@ def search_facet(
     if name not in release.index.facet_names:
         known = ", ".join(release.index.facet_names)
         raise BadRequest(f"{shortened(name)} is no facet of this index: expected one of {known}")
-    understood = stages.understand(
-        PreprocessRequest(query_id=query_id, query=parameters.query, typo_tolerance=parameters.corrects_typos)
-    )
+    understood = stages.understand(preprocess_request(query_id, parameters))
     members = release.index.retrieve(understood, 0, both(sealed, condition_of(parameters)), members=True).members
     assert members is not None  # they were asked for
     counts = release.index.facets(members, [name], _ALL_VALUES)[name].counts

@@ -15,7 +15,7 @@ from relevance.contracts.stages import UnderstoodQuery
 from relevance.fusion import fused_scores
 from relevance.index.retrieval import SEARCHED_TOGETHER, SERVED
 from relevance.index.table import CatalogueScale, ProductTable
-from relevance.index.tokens import token_hash
+from relevance.index.tokens import matches
 from relevance.product_text import TEXT_FIELDS
 from relevance.text import is_number
 
@@ -88,16 +88,15 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
     if not count:
         return np.empty((0, len(FEATURE_NAMES)), dtype=np.float32)
     tokens = candidates.table.tokens
-    hashes = np.array([token_hash(token) for token in query.tokens], dtype=np.uint32)
     weights = np.array(query.weights, dtype=np.float32)
     lengths = tokens.lengths.reshape(count, fields).astype(np.float32)
 
-    matches: NDArray[np.bool_] = np.equal(tokens.values, hashes[:, np.newaxis])  # (m, total)
-    which, where = np.nonzero(matches)
+    held = matches(query, tokens)  # (m, total)
+    which, where = np.nonzero(held)
     text = np.searchsorted(tokens.offsets, where, side="right") - 1
-    flat_counts = np.zeros((len(hashes), count * fields), dtype=np.float32)
+    flat_counts = np.zeros((len(weights), count * fields), dtype=np.float32)
     np.add.at(flat_counts, (which, text), 1.0)
-    counts = flat_counts.reshape(len(hashes), count, fields)
+    counts = flat_counts.reshape(len(weights), count, fields)
 
     field_bm25 = np.tensordot(weights, saturated_counts(counts, lengths, scale.mean_lengths), axes=1)  # (n, f)
     searched = saturated_counts(counts @ _TOGETHER, lengths @ _TOGETHER, scale.mean_lengths @ _TOGETHER)
@@ -123,7 +122,7 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
         weights @ found[:, :, _TITLE] / total_weight,
         weights @ found_anywhere / total_weight,
         np.minimum(in_title / title_length, 1),
-        _neighbours(matches, tokens.offsets, count, fields),
+        _neighbours(held, tokens.offsets, count, fields),
         _first_place(text, where, tokens.offsets, count, fields),
         np.log1p(lengths[:, _TITLE]),
         np.log1p(lengths[:, _DESCRIPTION]),
@@ -142,12 +141,12 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _neighbours(matches: NDArray[np.bool_], offsets: NDArray[np.int64], count: int, fields: int) -> Vector:
+def _neighbours(held: NDArray[np.bool_], offsets: NDArray[np.int64], count: int, fields: int) -> Vector:
     """Shape (n,): share of the query's neighbouring token pairs that stand side by side in the title."""
-    pairs = len(matches) - 1
+    pairs = len(held) - 1
     if pairs < 1:
         return np.zeros(count, dtype=np.float32)
-    which, where = np.nonzero(matches[:-1, :-1] & matches[1:, 1:])
+    which, where = np.nonzero(held[:-1, :-1] & held[1:, 1:])
     text = np.searchsorted(offsets, where, side="right") - 1
     inside = (where + 1 < offsets[text + 1]) & (text % fields == _TITLE)
     seen = np.zeros((pairs, count), dtype=np.float32)

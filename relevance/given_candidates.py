@@ -38,7 +38,7 @@ def rerank_given(request: RerankGivenRequest, release: Release, *, query_id: str
         for place, given in enumerate(request.candidates)
         if rows[place] < 0 and "title" in given
     }
-    understood = understand(PreprocessRequest(query_id=query_id, query=request.query), release)
+    understood = understand(PreprocessRequest(query_id=query_id, query=request.query, complete=False), release)
     degraded: list[Degradation] = list(understood.degraded)
     warnings = query_warnings(understood)
     if understood.vector is not None and len(described) > MAX_ENCODED:

@@ -85,19 +85,33 @@ _NOTHING = _Found((), frozenset())
 class Highlighter:
     """Marks the words of one query in the hits of one answer."""
 
-    def __init__(self, query: str, tokens: Iterable[str], tags: Tags | None = None) -> None:
+    def __init__(
+        self,
+        query: str,
+        tokens: Sequence[str],
+        tags: Tags | None = None,
+        *,
+        alternatives: Mapping[str, str] | None = None,
+        unfinished: str | None = None,
+    ) -> None:
         """Of one query.
 
         Args:
             query: As typed, or as corrected; its words are what `matchedWords` names.
             tokens: What was searched for, as `analyse` makes it. A token that the query has no word for names itself.
             tags: Algolia's by default.
+            alternatives: Tokens that were searched for beside those, each with the one that it stands for.
+            unfinished: The last word, normalised, where it may be the beginning of one: of a word that begins so, no
+                more than this is marked.
         """
         typed = dict(zip(analyse(query), words(query), strict=True))
-        self._typed = {token: typed.get(token, token) for token in tokens}
+        self._typed = {token: typed.get(token, unfinished or token) for token in tokens}
+        self._stands_for = dict(alternatives or {}) | {token: token for token in tokens}
+        self._unfinished = unfinished or ""
+        self._last = next((token for token, word in self._typed.items() if word == unfinished), None)
         self._tags = tags or Tags()
         # A stem begins as its words do, so that most words need no analysis.
-        self._initials = {token[0] for token in self._typed} | ({"&"} if "and" in self._typed else set())
+        self._initials = {token[0] for token in self._stands_for} | ({"&"} if "and" in self._stands_for else set())
         self._left = SEARCHED_CHARACTERS
 
     def results(
@@ -175,9 +189,12 @@ class Highlighter:
             if letters[start] not in self._initials:
                 continue
             tokens = _tokens(text[start:end])
-            if not tokens or not self._typed.keys() >= set(tokens):
+            if not tokens or not self._stands_for.keys() >= set(tokens):
                 continue
-            seen.update(tokens)
+            meant = {self._stands_for[token] for token in tokens}
+            seen.update(meant)
+            if self._last in meant and letters.startswith(self._unfinished, start, end):
+                end = start + len(self._unfinished)
             if spans and spans[-1][1] == start:  # Chinese words are of several characters
                 spans[-1] = (spans[-1][0], end)
             else:

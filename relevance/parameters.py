@@ -21,10 +21,10 @@ NOT_IMPLEMENTED = frozenset(
     enablePersonalization enableReRanking enableRules exactOnSingleWordQuery extensions facetingAfterDistinct
     ignorePlurals insideBoundingBox insidePolygon minimumAroundRadius
     minProximity minWordSizefor1Typo minWordSizefor2Typos mode naturalLanguages optionalFilters optionalWords
-    percentileComputation personalizationImpact queryLanguages queryType ranking
+    percentileComputation personalizationImpact queryLanguages ranking
     removeStopWords removeWordsIfNoResults renderingContent replaceSynonymsInHighlight reRankingApplyFilter
     responseFields restrictHighlightAndSnippetArrays restrictSearchableAttributes ruleContexts semanticSearch
-    similarQuery sortFacetValuesBy sumOrFiltersScores synonyms tagFilters
+    similarQuery sortFacetValuesBy sumOrFiltersScores tagFilters
     """.split()  # noqa: SIM905 (seventy lines of one name each would be no easier to read)
 )
 """Parameters of Algolia's that its clients may send and that change nothing here; an answer names those it met."""

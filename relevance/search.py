@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from relevance.arrays import Matrix, Rows
+from relevance.bm25 import inverse_document_frequencies
 from relevance.contracts.api import PAGING_DEPTH, FacetStats, SearchParameters, SearchResponse
 from relevance.contracts.stages import (
     Degradation,
@@ -22,6 +23,7 @@ from relevance.highlighting import Highlighter, Tags
 from relevance.index.facets import FacetCount
 from relevance.index.port import ProductIndex
 from relevance.index.retrieval import SEARCHED_TOGETHER
+from relevance.last_word import LastWord
 from relevance.parameters import condition_of
 from relevance.ranking import rerank
 from relevance.release import Release
@@ -61,12 +63,20 @@ class InProcess:
 
 
 def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
-    """Stage 1: the spelling, tokens and their weights, the brand that is named, the query's vector."""
+    """Stage 1: the spelling, tokens, what may stand in their place, the brand that is named, the query's vector."""
+    index = release.index
     typed = read_query(request.query)
-    corrected = _corrected(typed.query, release) if request.typo_tolerance else None
+    ending = LastWord.of(typed.query, index) if request.complete else None
+    corrected = _corrected(typed.query, release, ending) if request.typo_tolerance else None
     read = typed if corrected is None else read_query(corrected)
-    found = release.index.brands.named_in(read.tokens)
+    if ending is not None and ending.completed is not None:
+        read = read_query(read.normalised.removesuffix(ending.typed) + ending.completed)
+    alternatives = index.synonyms.of(read.tokens) if request.synonyms else [[] for _ in read.tokens]
+    if ending is not None and ending.token in read.tokens:
+        alternatives[read.tokens.index(ending.token)].extend(ending.alternatives)
+    found = index.brands.named_in(read.tokens)
     brand, brand_tokens = found or (None, ())
+    frequencies = index.document_frequencies(read.tokens)
     understood = UnderstoodQuery(
         query_id=request.query_id,
         release=release.release_id,
@@ -75,7 +85,9 @@ def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
         normalised=typed.normalised,
         corrected=corrected,
         tokens=read.tokens,
-        weights=tuple(release.index.token_weights(read.tokens).tolist()),
+        weights=tuple(inverse_document_frequencies(frequencies, index.scale.products).tolist()),
+        alternatives=tuple(map(tuple, alternatives)) if any(alternatives) else (),
+        unfinished=ending and ending.typed,
         brand=brand,
         brand_tokens=brand_tokens,
     )
@@ -90,9 +102,12 @@ def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
     return understood.model_copy(update={"vector": vector, "rung": "lambda"})
 
 
-def _corrected(query: str, release: Release) -> str | None:
+def _corrected(query: str, release: Release, ending: LastWord | None) -> str | None:
     """A word that the encoder has met often is right, though this catalogue has no such product: helmet, not telnet."""
-    return release.index.spelling.corrected(query, release.encoder.knows if release.encoder else lambda _: False)
+    knows = release.encoder.knows if release.encoder else lambda _: False
+    return release.index.spelling.corrected(
+        query, lambda word: (ending is not None and word == ending.typed) or knows(word)
+    )
 
 
 def query_warnings(understood: UnderstoodQuery) -> list[str]:
@@ -124,6 +139,17 @@ def rerank_rows(request: RerankRequest, release: Release) -> RerankResponse:
     )
 
 
+def preprocess_request(query_id: str, parameters: SearchParameters) -> PreprocessRequest:
+    """What stage 1 is asked for one search."""
+    return PreprocessRequest(
+        query_id=query_id,
+        query=parameters.query,
+        typo_tolerance=parameters.corrects_typos,
+        complete=parameters.query_type != "prefixNone",
+        synonyms=parameters.synonyms,
+    )
+
+
 def search(
     parameters: SearchParameters,
     release: Release,
@@ -139,9 +165,7 @@ def search(
     `sealed` holds beside the request's own filters, whatever those say; `sort` is the order of a replica.
     """
     index = release.index
-    understood = stages.understand(
-        PreprocessRequest(query_id=query_id, query=parameters.query, typo_tolerance=parameters.corrects_typos)
-    )
+    understood = stages.understand(preprocess_request(query_id, parameters))
     degraded: list[Degradation] = list(understood.degraded)
     if understood.release != release.release_id:
         raise ReleaseRefused(f"the query was read by release {understood.release}, open is {release.release_id}")
@@ -176,7 +200,7 @@ def search(
 
     start, length = _window(parameters)
     shown = rows[start : start + length]
-    highlighter = Highlighter(understood.corrected or understood.query, understood.tokens, _tags(parameters))
+    highlighter = _highlighter(parameters, understood)
     highlighted = HIGHLIGHTED if parameters.attributes_to_highlight is None else parameters.attributes_to_highlight
     hits = [
         _retrieved(record, parameters.attributes_to_retrieve)
@@ -230,8 +254,20 @@ def _retrieved(record: dict[str, Any], wanted: list[str]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name in wanted or name == "objectID"}
 
 
-def _tags(parameters: SearchParameters) -> Tags:
-    return Tags(parameters.highlight_pre_tag, parameters.highlight_post_tag, parameters.snippet_ellipsis_text)
+def _highlighter(parameters: SearchParameters, understood: UnderstoodQuery) -> Highlighter:
+    stands_for = {
+        other: token
+        for token, alternatives in zip(understood.tokens, understood.alternatives, strict=False)
+        for alternative in alternatives
+        for other in alternative.tokens
+    }
+    return Highlighter(
+        understood.corrected or understood.query,
+        understood.tokens,
+        Tags(parameters.highlight_pre_tag, parameters.highlight_post_tag, parameters.snippet_ellipsis_text),
+        alternatives=stands_for,
+        unfinished=understood.unfinished,
+    )
 
 
 def _explain(

@@ -60,6 +60,12 @@ class SearchParameters(_Wire):
     snippet_ellipsis_text: Tag = "…"
     get_ranking_info: bool = Field(default=False, description="true or false")
     typo_tolerance: bool | Literal["min", "strict"] = Field(default=True, description='true, false, "min" or "strict"')
+    query_type: Literal["prefixLast", "prefixAll", "prefixNone"] = Field(
+        default="prefixLast", description='"prefixLast", "prefixAll" or "prefixNone"'
+    )
+    """Whether the last word may be the beginning of one; of the other words none is."""
+    synonyms: bool = Field(default=True, description="true or false")
+    """Whether the shop's synonyms count."""
     relevancy_strictness: int = Field(default=100, ge=0, le=100, description="a whole number from 0 to 100")
     """With a sorted replica: 0 sorts the whole result set, more only the products that hold every word."""
     user_token: str | None = Field(default=None, description="text")

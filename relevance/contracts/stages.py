@@ -42,6 +42,21 @@ class PreprocessRequest(_Message):
     query: str
     typo_tolerance: bool = True
     """Whether misspelt words may be corrected."""
+    complete: bool = True
+    """Whether the last word may be the beginning of one."""
+    synonyms: bool = True
+    """Whether the shop's synonyms count."""
+
+
+class Alternative(_Message):
+    """What a product may hold in the place of a token of the query: a synonym, or a longer word that begins so."""
+
+    tokens: tuple[str, ...] = Field(min_length=1)
+    """All of them, one behind the other."""
+    weight: float = Field(gt=0, le=1)
+    """What it counts in retrieval beside the token itself."""
+    stands_for: bool = True
+    """Whether a product that holds it is ranked as one that holds the token; else it is in the result set, no more."""
 
 
 class UnderstoodQuery(_Message):
@@ -61,6 +76,10 @@ class UnderstoodQuery(_Message):
     """Distinct stems in the order typed, at most MAX_QUERY_TOKENS."""
     weights: tuple[float, ...] = ()
     """Inverse document frequency of each token, above 0; rare tokens weigh more."""
+    alternatives: tuple[tuple[Alternative, ...], ...] = ()
+    """Of each token; empty when no token has any."""
+    unfinished: str | None = None
+    """The last word as typed, normalised, where words of the catalogue begin so."""
     brand: str | None = None
     """The brand that the query names, as the catalogue spells it."""
     brand_tokens: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """BM25 over weighted text fields, by tantivy."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -8,9 +8,12 @@ import numpy as np
 import tantivy
 
 from relevance.arrays import Rows, Vector
+from relevance.bm25 import inverse_document_frequencies
+from relevance.contracts.stages import Alternative, UnderstoodQuery
 from relevance.index.retrieval import SEARCHED_TOGETHER
 from relevance.product_text import TEXT_FIELDS, AnalysedText
 
+_TEXT = "text"
 _SMALLEST_HEAP_BYTES = 128 << 20
 _HEAP_BYTES_PER_PRODUCT = 4096
 
@@ -56,15 +59,16 @@ class LexicalIndex:
             raise RuntimeError(f"the lexical index of {len(texts)} products came out in {segments} segments, not 1")
 
     def search(
-        self, tokens: Iterable[str], weights: Mapping[str, float], limit: int, *, every: bool = False
+        self, query: UnderstoodQuery, weights: Mapping[str, float], limit: int, *, every: bool = False
     ) -> tuple[Rows, Vector, int]:
-        """Products that hold any of the tokens, or `every` one, best weighted sum of their fields' BM25 first.
+        """Products that hold any of a query's tokens, or `every` one, best weighted sum of their fields' BM25 first.
+
+        A token's alternatives count as it does, by their weights: as often as the best of them stands in a field.
 
         Returns:
             Rows, shape (k,), k <= limit; their scores, shape (k,), above 0; and how many products match in all.
         """
-        query = self._query(tokens, weights, every)
-        result = self._searcher.search(query, limit=max(limit, 1), count=True)
+        result = self._searcher.search(self._query(query, weights, every), limit=max(limit, 1), count=True)
         hits = result.hits[:limit]
         rows = np.fromiter((address.doc for _, address in hits), dtype=np.int64, count=len(hits))
         scores = np.fromiter((score for score, _ in hits), dtype=np.float32, count=len(hits))
@@ -77,15 +81,62 @@ class LexicalIndex:
             dtype=np.float32,
         )
 
-    def _query(self, tokens: Iterable[str], weights: Mapping[str, float], every: bool) -> tantivy.Query:
+    def frequencies_beside(self, tokens: Sequence[str], others: Sequence[str]) -> Vector:
+        """Shape (len(others),): of the products that hold all the tokens as text, in how many each other one stands."""
+        return np.array([self._products_with((*tokens, other)) for other in others], dtype=np.float32)
+
+    def _products_with(self, tokens: Sequence[str]) -> int:
+        terms = [tantivy.Query.term_query(self._schema, _TEXT, token) for token in tokens]
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Must, term) for term in terms])
+        found = self._searcher.search(query, limit=1, count=True)
+        return int(found.count)  # type: ignore[attr-defined]  # the stub forgets it
+
+    def _query(self, query: UnderstoodQuery, weights: Mapping[str, float], every: bool) -> tantivy.Query:
         occurs = tantivy.Occur.Must if every else tantivy.Occur.Should
-        clauses = [(occurs, self._token(token, weights)) for token in dict.fromkeys(tokens)]
+        alternatives = query.alternatives or ((),) * len(query.tokens)
+        clauses = [
+            (occurs, self._slot(token, weight, others, weights))
+            for token, weight, others in zip(query.tokens, query.weights, alternatives, strict=True)
+        ]
         return tantivy.Query.boolean_query(clauses) if clauses else tantivy.Query.empty_query()
 
-    def _token(self, token: str, weights: Mapping[str, float]) -> tantivy.Query:
-        """A token in any of the fields."""
-        terms = [
-            tantivy.Query.boost_query(tantivy.Query.term_query(self._schema, field, token), weight)
-            for field, weight in weights.items()
-        ]
-        return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+    def _slot(
+        self, token: str, token_weight: float, others: Sequence[Alternative], weights: Mapping[str, float]
+    ) -> tantivy.Query:
+        """A token, or what may stand in its place, in any of the fields."""
+        if not others:
+            return _any_of([self._term(field, token, boost=weight) for field, weight in weights.items()])
+        held = ((token,), *(other.tokens for other in others))
+        rarities = self._rarities(held)
+        # Each as rare as the token itself: a rare synonym must not count more than the word that was asked for.
+        counts = (1.0, *(other.weight for other in others))
+        boosts = [count * token_weight / rarity for count, rarity in zip(counts, rarities, strict=True)]
+        return _any_of(
+            [
+                tantivy.Query.disjunction_max_query(
+                    [
+                        self._term(field, *tokens, boost=weight * boost)
+                        for tokens, boost in zip(held, boosts, strict=True)
+                    ]
+                )
+                for field, weight in weights.items()
+            ]
+        )
+
+    def _rarities(self, phrases: Sequence[tuple[str, ...]]) -> list[float]:
+        """The inverse document frequency of each phrase: the sum of its tokens', as tantivy counts it."""
+        frequencies = self.document_frequencies([token for phrase in phrases for token in phrase])
+        rarities = iter(inverse_document_frequencies(frequencies, self._searcher.num_docs).tolist())
+        return [sum(next(rarities) for _ in phrase) for phrase in phrases]
+
+    def _term(self, field: str, *tokens: str, boost: float) -> tantivy.Query:
+        """One token, or several side by side, in one field."""
+        if len(tokens) == 1:
+            found = tantivy.Query.term_query(self._schema, field, tokens[0])
+        else:
+            found = tantivy.Query.phrase_query(self._schema, field, list(tokens))
+        return tantivy.Query.boost_query(found, boost)
+
+
+def _any_of(queries: Sequence[tantivy.Query]) -> tantivy.Query:
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from relevance.arrays import Mask, Matrix, Rows, Vector
-from relevance.bm25 import inverse_document_frequencies
+from relevance.completion import Completions
 from relevance.contracts.products import Product
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.features import Candidates
@@ -21,11 +21,12 @@ from relevance.index.port import Retrieved
 from relevance.index.records import ProductRecords
 from relevance.index.retrieval import SERVED, Retrieval
 from relevance.index.table import CatalogueScale, ProductTable
-from relevance.index.tokens import token_hash
+from relevance.index.tokens import matches
 from relevance.index.vectors import VectorIndex
 from relevance.product_text import TEXT_FIELDS, tokens_of_words, words_of_products
 from relevance.sorting import Sort
 from relevance.spelling import Spelling
+from relevance.synonyms import Synonyms
 from relevance.understanding import BrandNames
 
 
@@ -44,6 +45,8 @@ class LocalIndex:
         self.scale = CatalogueScale.open(index)
         self.brands = BrandNames.of(json.loads((index / "brands.json").read_text()))
         self.spelling = Spelling.open(index)
+        self.completions = Completions.open(index)
+        self.synonyms = Synonyms.open(index)
         self.facet_names = self._facets.names
 
     @staticmethod
@@ -60,6 +63,7 @@ class LocalIndex:
             folder.mkdir(parents=True)
         spoken = words_of_products(products)
         Spelling.of(spoken).save(index)
+        Completions.of(spoken).save(index)
         texts = [tokens_of_words(fields) for fields in spoken]
         LexicalIndex.build(texts, index / "lexical")
         if vectors is not None:
@@ -80,9 +84,13 @@ class LocalIndex:
     def __len__(self) -> int:
         return len(self._records)
 
-    def token_weights(self, tokens: Sequence[str]) -> Vector:
+    def document_frequencies(self, tokens: Sequence[str]) -> Vector:
         """See `ProductIndex`."""
-        return inverse_document_frequencies(self._lexical.document_frequencies(tokens), len(self))
+        return self._lexical.document_frequencies(tokens)
+
+    def frequencies_beside(self, tokens: Sequence[str], others: Sequence[str]) -> Vector:
+        """See `ProductIndex`."""
+        return self._lexical.frequencies_beside(tokens, others)
 
     def retrieve(
         self,
@@ -149,7 +157,7 @@ class LocalIndex:
 
     def _relevant(self, query: UnderstoodQuery, fused_order: Rows, allowed: Mask | None) -> Rows:
         """What may be sorted: the products that hold every word of the query, else the first of the fused order."""
-        rows, _, _ = self._lexical.search(query.tokens, self._retrieval.field_weights, len(self), every=True)
+        rows, _, _ = self._lexical.search(query, self._retrieval.field_weights, len(self), every=True)
         if allowed is not None:
             rows = rows[allowed[rows]]
         return rows if len(rows) else fused_order[: self._retrieval.dense_limit]
@@ -163,8 +171,8 @@ class LocalIndex:
         """Rows and scores of the word matches, best first, at most `limit`; and how many there are in all."""
         weights = self._retrieval.field_weights
         if allowed is None:
-            return self._lexical.search(query.tokens, weights, limit)
-        rows, scores, _ = self._lexical.search(query.tokens, weights, len(self))
+            return self._lexical.search(query, weights, limit)
+        rows, scores, _ = self._lexical.search(query, weights, len(self))
         kept = allowed[rows]
         return rows[kept][:limit], scores[kept][:limit], int(kept.sum())
 
@@ -182,5 +190,5 @@ class LocalIndex:
     def _without_a_word(self, query: UnderstoodQuery, rows: Rows) -> int:
         """How many of these rows hold no word of the query, and so are not in the lexical count."""
         texts = self._table.take(rows).tokens
-        hits = np.isin(texts.values, [token_hash(token) for token in query.tokens])
+        hits = matches(query, texts, ranked=False).any(axis=0)
         return len(rows) - len(np.unique(texts.owners[hits] // len(TEXT_FIELDS)))

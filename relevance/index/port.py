@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from relevance.arrays import Rows, Vector
+from relevance.completion import Completions
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.features import Candidates
 from relevance.filters import Condition
@@ -12,6 +13,7 @@ from relevance.index.facets import FacetCount
 from relevance.index.table import CatalogueScale
 from relevance.sorting import Sort
 from relevance.spelling import Spelling
+from relevance.synonyms import Synonyms
 from relevance.understanding import BrandNames
 
 
@@ -37,10 +39,15 @@ class ProductIndex(Protocol):
     scale: CatalogueScale
     brands: BrandNames
     spelling: Spelling
+    completions: Completions
+    synonyms: Synonyms
     facet_names: tuple[str, ...]
 
-    def token_weights(self, tokens: Sequence[str]) -> Vector:
-        """Shape (m,), above 0: inverse document frequency of each token."""
+    def document_frequencies(self, tokens: Sequence[str]) -> Vector:
+        """Shape (m,): in how many products each token stands."""
+
+    def frequencies_beside(self, tokens: Sequence[str], others: Sequence[str]) -> Vector:
+        """Shape (len(others),): of the products that hold all the tokens, in how many each of the others stands."""
 
     def retrieve(
         self,
