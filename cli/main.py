@@ -1,4 +1,4 @@
-"""The `vitrine` command: ask a running shop, check and publish releases, write the API keys of a stage."""
+"""The `vitrine` command: ask a running shop, publish releases, import and export its catalogue, write its API keys."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cli.catalogue import add_catalogue_commands
 from functions.aws.key_store import write_keys
 from functions.aws.release_store import publish_release
 from functions.keys import KeyRing, key_hash
@@ -119,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     creating = keys.add_parser("create", help="replace them by new ones, shown once")
     creating.add_argument("--stage", required=True, help="such as dev")
     creating.set_defaults(command=create_keys)
+    add_catalogue_commands(commands)
     return parser
 
 

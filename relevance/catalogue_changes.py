@@ -102,13 +102,21 @@ def product_record(fields: Record) -> Record:
         record = Product.model_validate(fields, by_alias=True, by_name=False).record()
     except ValidationError as error:
         raise BadRequest("; ".join(complaints(error, _PRODUCT))) from None
+    check_size(record)
+    return record
+
+
+def check_size(record: Record) -> None:
+    """Raise BadRequest if a record, or its id, is larger than the catalogue's table takes."""
+    object_id = record["objectID"]
+    if len(object_id.encode()) > MAX_ID_BYTES:
+        raise BadRequest(f"objectID is {shortened(object_id)}: expected at most {MAX_ID_BYTES:,} bytes in UTF-8")
     size_bytes = len(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode())
     if size_bytes > MAX_PRODUCT_BYTES:
         raise BadRequest(
             f"the product has {size_bytes:,} bytes as JSON: expected at most {MAX_PRODUCT_BYTES:,}",
             status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         )
-    return record
 
 
 def shown(record: Record, attributes: Sequence[str]) -> Record:

@@ -1,8 +1,9 @@
 """Build a release: a catalogue, its index and the models that search it, checked as one.
 
-Reads `products.jsonl` (input `catalogue`, `--catalogue`) and the models' folders `encoder/` and `ranker/` (input
-`models`, `--models`; a missing one makes a release without it), and writes `<output>/<release_id>/`. The release's path
-is the last line on standard output. A release that was built before from the same inputs is used again.
+Reads `products.jsonl`, with `settings.json` and `synonyms.json` where they are (input `catalogue`, `--catalogue`), and
+the models' folders `encoder/` and `ranker/` (input `models`, `--models`; a missing one makes a release without it), and
+writes `<output>/<release_id>/`. The release's path is the last line on standard output. A release that was built before
+from the same inputs is used again.
 
 Ends with 0; with 3 when some lines of the catalogue were refused and the rest kept; with 1 when there is no release.
 """
@@ -14,11 +15,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -35,6 +37,8 @@ from relevance.release import MANIFEST, check_files, file_entry, open_release, r
 from sagemaker_jobs.folders import PROJECT, channel, model_folder
 
 BUILT, NO_RELEASE, SOME_REFUSED = 0, 1, 3
+ACCOMPANYING = ("settings.json", "synonyms.json")
+"""What a shop has set for its index, beside the products."""
 ARTEFACTS = PROJECT / "models" / "artefacts"
 _CHUNK = 512
 _SHOWN_LINES = 20
@@ -51,8 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         models = given.models or channel("models", ARTEFACTS)
         output = given.output or model_folder()
         catalogue = _read(folder / "products.jsonl")
+        report = _report(folder)
         release = build_release(
-            catalogue.products, models, output, described=_described(folder, catalogue), say=_say, threads=given.threads
+            catalogue.products,
+            models,
+            output,
+            described=_described(report, catalogue),
+            say=_say,
+            threads=given.threads,
+            catalogue_version=report.get("catalogue_version"),
+            accompanying={name: (folder / name).read_bytes() for name in ACCOMPANYING if (folder / name).exists()},
         )
     except (VitrineError, OSError) as error:
         print(f"build_release: {error}", file=sys.stderr)
@@ -62,7 +74,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_release(
-    products: Sequence[Product], models: Path, output: Path, *, described: str, say: Say, threads: int = 2
+    products: Sequence[Product],
+    models: Path,
+    output: Path,
+    *,
+    described: str,
+    say: Say,
+    threads: int = 2,
+    catalogue_version: int | None = None,
+    accompanying: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Path:
     """Write a release into `output` and return its folder; an equal one that is there already is returned instead.
 
@@ -73,6 +93,8 @@ def build_release(
         described: The catalogue in words, for the manifest and the card.
         say: Told what is going on.
         threads: How many products are encoded at once.
+        catalogue_version: Of the catalogue's table when the products were exported; None for those of a file.
+        accompanying: Content by name, of those in ACCOMPANYING that the shop has; copied into `index/`.
 
     Raises:
         CatalogueError: If there are no products.
@@ -80,7 +102,7 @@ def build_release(
     """
     if not products:
         raise CatalogueError("the catalogue holds no product that can be taken in: a release needs at least one")
-    inputs_sha256 = _inputs_sha256(products, models)
+    inputs_sha256 = _inputs_sha256(products, models, catalogue_version, accompanying)
     for built in output.glob(f"*-{inputs_sha256[:8]}"):
         if _is_equal(built, inputs_sha256):
             say(f"release {built.name} was built from the same catalogue, models and code: used again")
@@ -94,6 +116,8 @@ def build_release(
         vectors = None if encoder is None else _embed(products, unfinished / "encoder", say, threads)
         say("writing the index")
         LocalIndex.build(products, vectors, unfinished)
+        for name, content in accompanying.items():
+            (unfinished / "index" / name).write_bytes(content)
         metrics = {f"ranker.{name}": value for name, value in ranker.metrics.items()} if ranker else {}
         if encoder:
             metrics["encoder.parity_cosine_mean"] = encoder.parity.cosine_mean
@@ -103,6 +127,7 @@ def build_release(
             git_commit=_git_commit(),
             inputs_sha256=inputs_sha256,
             catalogue=described,
+            catalogue_version=catalogue_version,
             products=len(products),
             encoder_id=encoder and encoder.encoder_id,
             dimension=encoder and encoder.dimension,
@@ -151,15 +176,26 @@ def _read(path: Path) -> Catalogue:
     return catalogue
 
 
-def _described(folder: Path, catalogue: Catalogue) -> str:
+def _report(folder: Path) -> dict[str, Any]:
+    """What prepare_catalogue said of the catalogue; nothing where it did not make it."""
     report = folder / "report.json"
-    source = json.loads(report.read_text())["source"] if report.exists() else "products.jsonl"
+    said: dict[str, Any] = json.loads(report.read_text()) if report.exists() else {}
+    return said
+
+
+def _described(report: Mapping[str, Any], catalogue: Catalogue) -> str:
+    source = report.get("source", "products.jsonl")
     return f"{source}: {len(catalogue.products):,} products, {len(catalogue.refused):,} lines refused"
 
 
-def _inputs_sha256(products: Sequence[Product], models: Path) -> str:
-    """Over the products, every file of the models, and the code that turns them into a release."""
-    hashed = hashlib.sha256()
+def _inputs_sha256(
+    products: Sequence[Product], models: Path, catalogue_version: int | None, accompanying: Mapping[str, bytes]
+) -> str:
+    """Over the products and what accompanies them, every file of the models, and the code that makes a release."""
+    hashed = hashlib.sha256(f"{catalogue_version}\n".encode())
+    for name, content in sorted(accompanying.items()):
+        hashed.update(f"{name} {len(content)}\n".encode())
+        hashed.update(content)
     for product in products:
         hashed.update(product.model_dump_json().encode())
     code = [*(PROJECT / "relevance").rglob("*.py"), Path(__file__)]

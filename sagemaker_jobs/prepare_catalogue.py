@@ -1,8 +1,9 @@
 """Write a shop's catalogue as the release job reads it: every usable product once, every refused line named.
 
-Reads one of the public catalogues (`--shop`) or a shop's own file (`--catalogue`), and writes `products.jsonl` and
-`report.json`. Ends with 0 when every line was usable, 3 when some were refused and the rest kept, 1 when nothing was
-usable (then a `products.jsonl` that was there stays), 2 when the command line made no sense.
+Reads one of the public catalogues (`--shop`), a shop's own file (`--catalogue`) or an export of the catalogue's table
+(`--export`), and writes `products.jsonl` and `report.json`; for an export also `settings.json` and `synonyms.json`.
+Ends with 0 when every line was usable, 3 when some were refused and the rest kept, 1 when nothing was usable (then a
+`products.jsonl` that was there stays), 2 when the command line made no sense.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from typing import IO, Any
 
 from relevance.catalogue import Catalogue, LineRemark, read_catalogue
 from relevance.errors import VitrineError
-from sagemaker_jobs.catalogues import complete_journey, icecat
+from sagemaker_jobs.catalogues import complete_journey, export, icecat
 from sagemaker_jobs.folders import FolderMissing, data_folder, output_folder
 
 SHOPS = {
@@ -39,12 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output = given.output or output_folder()
         source, lines = _source(given)
         catalogue = read_catalogue(lines)
+        version = export.about(given.export).version if given.export else None
+        accompanying = export.accompanying(given.export) if given.export else {}
     except (VitrineError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         print(f"prepare_catalogue: {error}", file=sys.stderr)
         return NOTHING_USABLE
     _tell("refused", catalogue.refused)
     _tell("warning", catalogue.warnings)
-    write(catalogue, source, output)
+    write(catalogue, source, output, version=version)
+    for name in (export.SETTINGS, export.SYNONYMS):
+        if name in accompanying:
+            _replace(output / name, accompanying[name])
+        else:
+            (output / name).unlink(missing_ok=True)
     if not catalogue.products:
         print(f"prepare_catalogue: no usable product in {source}", file=sys.stderr)
         return NOTHING_USABLE
@@ -52,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return SOME_REFUSED if catalogue.refused else CLEAN
 
 
-def write(catalogue: Catalogue, source: str, folder: Path) -> None:
+def write(catalogue: Catalogue, source: str, folder: Path, *, version: int | None = None) -> None:
     """Write `products.jsonl`, if there are products, and `report.json`; each is whole or not there at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    report: dict[str, Any] = {"source": source, "products": len(catalogue.products)}
+    report: dict[str, Any] = {"source": source, "products": len(catalogue.products), "catalogue_version": version}
     if catalogue.products:
         content = b"".join(
             json.dumps(product.record(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
@@ -74,6 +82,8 @@ def _source(given: argparse.Namespace) -> tuple[str, Iterable[bytes | str]]:
     """What is read, in words, and its lines."""
     if given.catalogue:
         return given.catalogue.name, _lines(given.catalogue)
+    if given.export:
+        return export.about(given.export).source, _lines(given.export / export.PRODUCTS)
     data: Path = given.data or data_folder()
     shop = given.shop or ("icecat" if (data / icecat.FILE).is_file() else "complete_journey")
     if shop == "icecat":
@@ -120,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--shop", choices=list(SHOPS), help="a public catalogue; by default icecat where its data lie")
     which.add_argument("--catalogue", type=Path, metavar="FILE", help="a shop's own JSON lines (.gz and .xz too)")
+    which.add_argument("--export", type=Path, metavar="DIR", help="an export of the catalogue's table")
     parser.add_argument("--data", type=Path, metavar="DIR", help="where data sets lie (default: $VITRINE_DATA)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: $SM_OUTPUT_DATA_DIR")
     return parser

@@ -115,8 +115,13 @@ class CatalogueStore:
         """
         chunks = list(_chunks([self._write_request(kind, *pair) for pair in records.items()], _WRITES_PER_CALL))
         failed: dict[str, str] = {}
+
+        def write_chunk(chunk: "Sequence[WriteRequestTypeDef]") -> dict[str, str]:
+            # Where one was given up, the next would be, each after all of the patience.
+            return self._write_chunk(chunk) if not failed else _left(chunk, "not tried, since others failed")
+
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            for done, refused in enumerate(pool.map(self._write_chunk, chunks), start=1):
+            for done, refused in enumerate(pool.map(write_chunk, chunks), start=1):
                 failed |= refused
                 told(min(done * _WRITES_PER_CALL, len(records)))
         return failed
@@ -179,7 +184,7 @@ class CatalogueStore:
                     break
             if not pending:
                 return {}
-        return {_id_of(_target(request)): reason for request in pending}
+        return _left(pending, reason)
 
     def _scan_segment(self, segment: int) -> list[Mapping[str, Any]]:
         prefix = f"{self.index_name}#product#"
@@ -272,6 +277,10 @@ def _opened(item: Mapping[str, Any]) -> Stored:
 def _id_of(item: Mapping[str, Any]) -> str:
     one: str = item["id"]["S"]
     return one
+
+
+def _left(requests: Sequence[Any], reason: str) -> dict[str, str]:
+    return {_id_of(_target(request)): reason for request in requests}
 
 
 def _target(request: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -98,3 +98,21 @@ def test_a_missing_catalogue_is_named(folders, capsys):
 
     assert build(folders) == NO_RELEASE
     assert "products.jsonl" in capsys.readouterr().err
+
+
+def test_settings_synonyms_and_the_catalogues_version_become_part_of_the_release(folders):
+    build(folders)
+    accompanying = {"settings.json": '{"enableRules": false}', "synonyms.json": "[]"}
+    for name, content in accompanying.items():
+        (folders / "catalogue" / name).write_text(content)
+    (folders / "catalogue" / "report.json").write_text('{"source": "a table", "catalogue_version": 7}')
+
+    build(folders)
+
+    manifests = [open_release(folders / "releases" / name).manifest for name in releases(folders)]
+    newest = next(manifest for manifest in manifests if manifest.catalogue_version == 7)
+    assert len(manifests) == 2
+    assert newest.catalogue.startswith("a table: 8 products")
+    index = folders / "releases" / newest.release_id / "index"
+    assert {name: (index / name).read_text() for name in accompanying} == accompanying
+    assert {"index/settings.json", "index/synonyms.json"} <= newest.files.keys()
