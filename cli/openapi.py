@@ -63,11 +63,17 @@ _ERROR = {
 }
 
 
-class _Untitled(GenerateJsonSchema):
-    """Without a title for every field: it would be the name again, in another case."""
+class _Plain(GenerateJsonSchema):
+    """Without a title for every field, which would be its name again, and without discriminators.
+
+    Two spellings of one kind share a type, which tools that read discriminators take for a contradiction.
+    """
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def tagged_union_schema(self, schema: Any) -> dict[str, Any]:
+        return {name: value for name, value in super().tagged_union_schema(schema).items() if name != "discriminator"}
 
 
 def document(routes: Sequence[Route] = ROUTES) -> dict[str, Any]:
@@ -261,7 +267,7 @@ def _definitions(models: Sequence[type[BaseModel]], mode: JsonSchemaMode) -> dic
     _, written = models_json_schema(
         [(model, mode) for model in dict.fromkeys(models)],
         ref_template="#/components/schemas/{model}",
-        schema_generator=_Untitled,
+        schema_generator=_Plain,
     )
     return dict(written.get("$defs", {}))
 

@@ -41,7 +41,7 @@ from relevance.contracts.catalogue_api import (
 )
 from relevance.contracts.products import Product
 from relevance.contracts.settings import IndexSettings
-from relevance.contracts.synonyms import SynonymRecord, SynonymRecords
+from relevance.contracts.synonyms import GivenSynonym, SynonymRecord, SynonymRecords
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -250,7 +250,7 @@ SAVE_SYNONYM = Route(
     SHOP,
     "Add or replace a synonym",
     SynonymUpdated,
-    SynonymRecord,
+    GivenSynonym,
     (400, 404),
     writes=True,
 )

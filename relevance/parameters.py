@@ -54,7 +54,8 @@ def parse_parameters(
     if not isinstance(written, str):
         raise BadRequest(f"{where}params is {shortened(written)}: expected text, such as query=shoes&page=1")
     fields = from_text(dict(parse_qsl(written, keep_blank_values=True))) | fields
-    fields = {name: value for name, value in fields.items() if value is not None}
+    known = expectations(kind).keys() | NOT_IMPLEMENTED
+    fields = {name: value for name, value in fields.items() if value is not None or name not in known}
     idle = sorted(NOT_IMPLEMENTED & fields.keys())
     try:
         parameters = kind.model_validate({name: fields[name] for name in fields if name not in idle})
@@ -89,9 +90,10 @@ def from_text(fields: Mapping[str, str]) -> dict[str, Any]:
 
 def _read(name: str, text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return text.split(",") if name in _LISTS else text
+    return text if value is None else value  # in an address, null is a word and no absence
 
 
 _LISTS = frozenset({"facets", "attributesToRetrieve", "attributesToHighlight", "attributesToSnippet"})

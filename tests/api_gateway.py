@@ -25,11 +25,21 @@ class Answer:
     body: bytes
 
 
-class ApiGateway:
-    """Calls the handlers of functions; `context` is what Lambda tells them of their run."""
+@dataclass(frozen=True)
+class Context:
+    """What Lambda tells a function about its run."""
 
-    def __init__(self, context: object) -> None:
-        self._context = context
+    function_name: str = "function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+    aws_request_id: str = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 5000
+
+
+class ApiGateway:
+    """Calls the handlers of functions; has no state of its own."""
 
     def send(
         self,
@@ -41,7 +51,7 @@ class ApiGateway:
         """One request; `address` is path and query as they stand in the request line."""
         event = http_event(method, address, body, headers)
         function = function_of(method, event["rawPath"])
-        given = import_module(f"functions.{function}.handler").lambda_handler(event, self._context)
+        given = import_module(f"functions.{function}.handler").lambda_handler(event, Context())
         answered = given.get("body") or ""
         content = base64.b64decode(answered) if given.get("isBase64Encoded") else answered.encode()
         headers_back = {name.lower(): value for name, value in given.get("headers", {}).items()}
@@ -55,7 +65,8 @@ class ApiGateway:
             if name.startswith("HTTP_") or name in ("CONTENT_TYPE", "CONTENT_LENGTH")
         }
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        answer = self.send(environ["REQUEST_METHOD"], environ["REQUEST_URI"], body, headers)
+        path, query = environ["REQUEST_URI"].partition("?")[0], environ.get("QUERY_STRING", "")
+        answer = self.send(environ["REQUEST_METHOD"], f"{path}?{query}", body, headers)
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers.items()))
         return [answer.body]
 

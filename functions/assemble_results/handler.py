@@ -68,7 +68,8 @@ def search_several(index: str) -> Response[str]:
     caller = authorise(api, settings(), SEARCH_SEVERAL)
     if index != "*":
         raise BadRequest(f"the index in the path is {shortened(index)}: expected *", status=404)
-    checked = [_one_of_several(place, given, caller) for place, given in enumerate(_requests(json_object(api)))]
+    requests, warnings = _requests(json_object(api))
+    checked = [_one_of_several(place, given, warnings, caller) for place, given in enumerate(requests)]
     return json_response(SearchResponses(results=[answer() for answer in checked]))
 
 
@@ -158,14 +159,22 @@ def _sort_of(index: str, caller: Caller) -> Sort | None:
     return replicas.get(index)
 
 
-def _requests(body: dict[str, Any]) -> list[Any]:
-    requests = body.get("requests")
+def _requests(body: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """The searches that are asked for, and what each should warn of."""
+    requests, strategy = body.get("requests"), body.get("strategy")
     if not isinstance(requests, list) or len(requests) > MAX_QUERIES:
         raise BadRequest(f"requests is {shortened(requests)}: expected a list of at most {MAX_QUERIES} searches")
-    return requests
+    if unknown := sorted(body.keys() - {"requests", "strategy"}):
+        raise BadRequest(f"{shortened(unknown[0])} is not known: expected one of requests, strategy")
+    if strategy not in (None, "none", "stopIfEnoughMatches"):
+        raise BadRequest(f'strategy is {shortened(strategy)}: expected "none" or "stopIfEnoughMatches"')
+    idle = strategy == "stopIfEnoughMatches"
+    return requests, ["strategy is not implemented: every search is answered"] if idle else []
 
 
-def _one_of_several(place: int, given: Any, caller: Caller) -> Callable[[], SearchResponse | FacetSearchResponse]:
+def _one_of_several(
+    place: int, given: Any, warnings: list[str], caller: Caller
+) -> Callable[[], SearchResponse | FacetSearchResponse]:
     """One search of several, checked before the first is answered."""
     where = f"requests[{place}]"
     if not isinstance(given, dict):
@@ -183,4 +192,5 @@ def _one_of_several(place: int, given: Any, caller: Caller) -> Callable[[], Sear
         return partial(_answer_facet, facet, facet_parameters, caller)
     if kind != "default":
         raise BadRequest(f'{where}.type is {shortened(kind)}: expected "default" or "facet"')
-    return partial(_answer, index, sort, *parse_parameters(fields, SearchParameters, where=f"{where}."), caller)
+    parameters, met = parse_parameters(fields, SearchParameters, where=f"{where}.")
+    return partial(_answer, index, sort, parameters, [*warnings, *met], caller)

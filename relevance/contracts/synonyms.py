@@ -1,6 +1,6 @@
 """Synonyms of an index, all five kinds that Algolia knows; `index/synonyms.json` in a release is a list of them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, RootModel, TypeAdapter
 
@@ -78,6 +78,10 @@ Synonym = Annotated[EqualPhrases | OneWaySynonym | AlternativeCorrection | Place
 
 class SynonymRecord(RootModel[Synonym]):
     """A synonym of any kind, as the wire carries it."""
+
+
+class GivenSynonym(RootModel[dict[str, Any]]):
+    """A synonym as SynonymRecord has it; the objectID may be left to the address."""
 
 
 class SynonymRecords(RootModel[list[Synonym]]):

@@ -1,7 +1,6 @@
 """The functions' surroundings: a bucket, a table and the keys, in moto."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
@@ -19,7 +18,7 @@ from functions.manage_catalogue.settings import CatalogueSettings
 from functions.preprocess_query import handler as preprocess_query
 from functions.rerank import handler as rerank
 from functions.serving import serving
-from tests.api_gateway import ApiGateway
+from tests.api_gateway import ApiGateway, Context
 
 CACHES = (
     clients.s3,
@@ -34,19 +33,6 @@ CACHES = (
     preprocess_query.settings,
     rerank.settings,
 )
-
-
-@dataclass(frozen=True)
-class Context:
-    """What Lambda tells a function about its run."""
-
-    function_name: str = "function"
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:function"
-    aws_request_id: str = "request-1"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 5000
 
 
 @pytest.fixture
@@ -100,9 +86,7 @@ def publish(settings: SearchSettings) -> Callable[[Path], str]:
 
 
 @pytest.fixture
-def gateway(
-    settings: CatalogueSettings, install: Callable[[Path], None], release_folder: Path, lambda_context: Context
-) -> ApiGateway:
+def gateway(settings: CatalogueSettings, install: Callable[[Path], None], release_folder: Path) -> ApiGateway:
     """All routes, over a shop whose release is live; the catalogue's function reads the manifest from the bucket."""
     install(release_folder)
     boto3.client("s3").upload_file(
@@ -110,7 +94,7 @@ def gateway(
         settings.release_bucket,
         f"releases/{release_folder.name}/manifest.json",
     )
-    return ApiGateway(lambda_context)
+    return ApiGateway()
 
 
 @pytest.fixture

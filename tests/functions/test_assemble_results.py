@@ -276,6 +276,18 @@ def test_several_searches_are_answered_in_order(ask):
     assert len({result["queryID"] for result in body["results"]}) == 2
 
 
+def test_a_strategy_of_several_searches_is_checked_and_said_to_be_idle(ask):
+    requests = [{"indexName": "products", "hitsPerPage": 0}]
+
+    _, idle = ask("POST", "/1/indexes/*/queries", {"requests": requests, "strategy": "stopIfEnoughMatches"})
+    status, refused = ask("POST", "/1/indexes/*/queries", {"requests": requests, "strategy": {}})
+    _, unknown = ask("POST", "/1/indexes/*/queries", {"requests": requests, "stratgy": "none"})
+
+    assert idle["results"][0]["warnings"] == ["strategy is not implemented: every search is answered"]
+    assert (status, refused["message"]) == (400, 'strategy is {}: expected "none" or "stopIfEnoughMatches"')
+    assert unknown["message"] == '"stratgy" is not known: expected one of requests, strategy'
+
+
 def test_a_known_parameter_that_changes_nothing_is_named(ask):
     _, body = ask("POST", "/1/indexes/products/query", {"query": "lamp", "clickAnalytics": True})
 

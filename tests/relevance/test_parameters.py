@@ -28,6 +28,17 @@ def test_null_is_the_same_as_leaving_out():
     assert (parameters.page, warnings) == (0, [])
 
 
+def test_an_unknown_field_is_refused_even_if_it_is_null():
+    with pytest.raises(BadRequest, match='"qurey" is not known'):
+        parse_parameters({"qurey": None}, SearchParameters)
+
+
+@pytest.mark.parametrize("written", ["null", "[" * 100_000])
+def test_text_that_is_no_value_of_its_field_is_refused_and_not_read_as_absent(written):
+    with pytest.raises(BadRequest, match="typoTolerance is"):
+        parse_parameters({"params": f"typoTolerance={written}"}, SearchParameters)
+
+
 def test_a_message_says_which_search_it_is_about():
     with pytest.raises(BadRequest, match=r"^requests\[2\]\.page is -1: expected a whole number from 0$"):
         parse_parameters({"page": -1}, SearchParameters, where="requests[2].")
