@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from relevance.contracts.stages import Degradation, Rung
@@ -25,6 +25,19 @@ Tag = Annotated[
     str, Field(max_length=MAX_TAG_CHARACTERS, description=f"text of at most {MAX_TAG_CHARACTERS} characters")
 ]
 AttributeName = Annotated[str, Field(max_length=512)]
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+FilterLists = Annotated[
+    Any,
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"anyOf": [{"type": "string"}, _TEXTS]}}]}
+    ),
+]
+"""A text, or a list of texts and lists of texts; `relevance.filters` reads and refuses it."""
+Hit = Annotated[
+    dict[str, Any],
+    WithJsonSchema({"type": "object", "properties": {"objectID": {"type": "string"}}, "required": ["objectID"]}),
+]
+"""A product's record with what the search says of it: `_highlightResult`, `_snippetResult`, `_rankingInfo`."""
 SnippetAttribute = Annotated[str, Field(pattern="^[^:]{1,512}(:[1-9][0-9]{0,2})?$")]
 
 
@@ -43,8 +56,8 @@ class SearchParameters(_Wire):
         default=None, ge=0, le=PAGING_DEPTH, description=f"a whole number from 0 to {PAGING_DEPTH}"
     )
     filters: str = Field(default="", description="text such as brand:Sony AND price < 100")
-    facet_filters: Any = Field(default=None, description="a text, or a list of texts and lists of texts")
-    numeric_filters: Any = Field(default=None, description="a text, or a list of texts and lists of texts")
+    facet_filters: FilterLists = Field(default=None, description="a text, or a list of texts and lists of texts")
+    numeric_filters: FilterLists = Field(default=None, description="a text, or a list of texts and lists of texts")
     facets: list[str] = Field(default=[], max_length=100, description="a list of facet names, or ['*']")
     max_values_per_facet: int = Field(default=100, ge=1, le=1000, description="a whole number from 1 to 1000")
     attributes_to_retrieve: list[str] = Field(default=["*"], description="a list of attribute names, or ['*']")
@@ -106,7 +119,7 @@ class _Answer(_Wire):
 class SearchResponse(_Answer):
     """One page of a result set, and how it came about."""
 
-    hits: list[dict[str, Any]]
+    hits: list[Hit]
     nb_hits: int
     nb_sorted_hits: int | None = None
     """With a sorted replica, how many of them were relevant enough to be sorted and shown."""
