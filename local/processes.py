@@ -48,10 +48,21 @@ def start_server(name: str, command: Sequence[str], *, log: Path, environment: M
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), appended, 0o644),
             (os.POSIX_SPAWN_DUP2, 1, 2),
+            *((os.POSIX_SPAWN_CLOSE, inherited) for inherited in _inheritable_descriptors()),
         ],
         setsid=True,
     )
     return ServerProcess(name, pid, start_mark(pid) or "")
+
+
+def _inheritable_descriptors() -> list[int]:
+    """What our caller left open for its children, a lock perhaps: a server would hold it for as long as it lives."""
+    inherited = []
+    for descriptor in [int(file.name) for file in Path("/dev/fd").iterdir()]:
+        with contextlib.suppress(OSError):  # the one that listed the others is closed by now
+            if descriptor > 2 and os.get_inheritable(descriptor):
+                inherited.append(descriptor)
+    return inherited
 
 
 def start_mark(pid: int) -> str | None:

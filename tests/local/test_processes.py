@@ -60,6 +60,18 @@ def is_gone_soon(pid: int) -> bool:
     return start_mark(pid) is None
 
 
+def test_a_server_keeps_nothing_open_that_our_caller_left_open(tmp_path):
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+
+    server, _ = started(tmp_path, "import time; print('ready', flush=True); time.sleep(300)")
+
+    os.close(writing)
+    assert os.read(reading, 1) == b""  # would wait for as long as the server has the other end
+    os.close(reading)
+    server.end()
+
+
 def test_a_server_is_ended_with_all_that_it_started(tmp_path):
     server, child = started(tmp_path, WITH_CHILD)
 
