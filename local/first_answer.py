@@ -58,6 +58,7 @@ def describe(address: str, key: str, shop: str) -> str:
             f" (release {answer.get('release')}, rung {answer.get('rung')}{degraded})",
             *hits,
             "",
+            f"The demo shop is at {address}/ in a browser.",
             f"The API is at {address} (application id local, keys local-search and local-admin). Try:",
             "",
             f"  curl -s {address}{SEARCH} -H 'X-Algolia-API-Key: {key}' \\",

@@ -2,19 +2,18 @@
 
 `python -m local.gateway --port 8108 --cloud http://127.0.0.1:4566 --api-id abcd1234`
 
-It answers browsers' preflight requests, serves `local/storefront/` where there is one, and while the cloud is away
-says so in the wire's own error shape.
+It answers browsers' preflight requests, serves the demo page, and while the cloud is away says so in the wire's own
+error shape.
 """
 
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
 from multidict import CIMultiDict
 from yarl import URL
 
-STOREFRONT = Path(__file__).with_name("storefront")
+from local.storefront_files import add_storefront
 
 UPSTREAM_CONNECTIONS = 3
 """Requests beyond these wait here. The emulator starts a cold worker for each request that finds none free, and a
@@ -45,9 +44,7 @@ def make_gateway(cloud: str, api_id: str) -> web.Application:
     application[API_ROOT] = f"{cloud}/_aws/execute-api/{api_id}/$default"
     application.cleanup_ctx.append(_upstream)
     application.router.add_route("*", "/1/{rest:.*}", _forward)
-    if STOREFRONT.is_dir():
-        application.router.add_get("/", _storefront_page)
-        application.router.add_static("/", STOREFRONT)
+    add_storefront(application)
     return application
 
 
@@ -106,10 +103,6 @@ async def _forward(request: web.Request) -> web.Response:
             if name.lower() not in HOP_BY_HOP and not name.lower().startswith("access-control-")
         )
         return web.Response(status=answer.status, headers=kept, body=await answer.read())
-
-
-async def _storefront_page(_: web.Request) -> web.FileResponse:
-    return web.FileResponse(STOREFRONT / "index.html")
 
 
 def _error(status: int, message: str) -> web.Response:
