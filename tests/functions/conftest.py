@@ -1,6 +1,8 @@
 """The functions' surroundings: a bucket, a table and the keys, in moto."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -40,19 +42,19 @@ def lambda_context() -> Context:
     return Context()
 
 
-@pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CatalogueSettings]:
-    """Settings in the environment, and the resources they name in moto; every cache is empty."""
+@contextmanager
+def surroundings(folder: Path) -> Iterator[CatalogueSettings]:
+    """Settings in the environment, and the resources they name in moto; every cache is empty, before and after."""
     settings = CatalogueSettings(
         release_bucket="releases",
         pointer_table="pointer",
         key_parameter="/vitrine/keys",
-        release_folder=str(tmp_path),
+        release_folder=str(folder),
         catalogue_table="catalogue",
     )
-    for name, value in settings.to_environment().items():
-        monkeypatch.setenv(name, value)
-    with mock_aws():
+    with pytest.MonkeyPatch.context() as patched, mock_aws():
+        for name, value in settings.to_environment().items():
+            patched.setenv(name, value)
         for cached in CACHES:
             cached.cache_clear()
         boto3.client("s3").create_bucket(
@@ -67,6 +69,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalo
         yield settings
     for cached in CACHES:
         cached.cache_clear()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[CatalogueSettings]:
+    """Surroundings of one test's own."""
+    with surroundings(tmp_path) as settings:
+        yield settings
 
 
 def create_table(name: str, *keys: str) -> None:
@@ -85,24 +94,26 @@ def publish(settings: SearchSettings) -> Callable[[Path], str]:
     return lambda folder: publish_release(folder, settings.release_bucket, settings.pointer_table, settings.index_name)
 
 
-@pytest.fixture
-def gateway(settings: CatalogueSettings, install: Callable[[Path], None], release_folder: Path) -> ApiGateway:
-    """All routes, over a shop whose release is live; the catalogue's function reads the manifest from the bucket."""
-    install(release_folder)
-    boto3.client("s3").upload_file(
-        str(release_folder / "manifest.json"),
-        settings.release_bucket,
-        f"releases/{release_folder.name}/manifest.json",
-    )
-    return ApiGateway()
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory, release_folder: Path) -> Iterator[ApiGateway]:
+    """All routes, over a shop that a module's tests share, its manifest in the bucket."""
+    with surroundings(tmp_path_factory.mktemp("releases")) as settings:
+        installed(settings, release_folder)
+        boto3.client("s3").upload_file(
+            str(release_folder / "manifest.json"),
+            settings.release_bucket,
+            f"releases/{release_folder.name}/manifest.json",
+        )
+        yield ApiGateway()
 
 
 @pytest.fixture
 def install(settings: SearchSettings) -> Callable[[Path], None]:
     """Make a release live that was downloaded before: quicker than `publish`, for tests of what comes after."""
+    return partial(installed, settings)
 
-    def make_live(folder: Path) -> None:
-        (Path(settings.release_folder) / folder.name).symlink_to(folder)
-        move_pointer(folder.name, settings.pointer_table, settings.index_name)
 
-    return make_live
+def installed(settings: SearchSettings, folder: Path) -> None:
+    """The release in `folder` is downloaded and live."""
+    (Path(settings.release_folder) / folder.name).symlink_to(folder)
+    move_pointer(folder.name, settings.pointer_table, settings.index_name)
