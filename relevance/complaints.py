@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 _SHOWN_CHARACTERS = 60
+_NAMED_FIELDS = 10
+"""A thousand unknown fields would make a message of a megabyte."""
 
 
 def shortened(value: Any) -> str:
@@ -23,7 +25,7 @@ def expectations(model: type[BaseModel]) -> Mapping[str, str]:
 
 
 def complaints(error: ValidationError, expected: Mapping[str, str]) -> Iterator[str]:
-    """One sentence per field: its name, the value it had, what it should have been.
+    """One sentence per field, of the first ten: its name, the value it had, what it should have been.
 
     Args:
         error: Of a model whose fields have wire names.
@@ -39,6 +41,8 @@ def complaints(error: ValidationError, expected: Mapping[str, str]) -> Iterator[
         name = f"{field}.{entry['loc'][1]}" if field == "attributes" and len(entry["loc"]) > 1 else field
         if name in named:
             continue
+        if len(named) == _NAMED_FIELDS:
+            return
         named.add(name)
         if entry["type"] == "missing":
             yield f"{name} is missing: expected {expected[field]}"

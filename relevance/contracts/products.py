@@ -51,12 +51,29 @@ def _iso_text(value: Any) -> Any:
     raise ValueError("not an ISO 8601 date")
 
 
-def _refuse_infinities(name: str, value: Any) -> None:
+def _refuse_what_cannot_be_returned(name: str, value: Any) -> None:
     """A field that we only keep must still be JSON when it is returned; 1e400 reads as infinity."""
+    if _is_deeper(value, MAX_DEPTH):
+        raise ValueError(f"{name} is nested deeper than {MAX_DEPTH} levels")
     try:
         json.dumps(value, allow_nan=False, default=str)
     except ValueError:
         raise ValueError(f"{name} holds a number beyond what JSON readers can hold") from None
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects stand inside one another more often than that."""
+    level = [value]
+    for _ in range(levels + 1):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list | tuple)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
 
 
 Text = Annotated[str, Field(strict=True)]
@@ -69,6 +86,9 @@ _NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF 
 _THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
 MINOR_UNITS = dict.fromkeys(_NO_DECIMALS.split(), 0) | dict.fromkeys(_THREE_DECIMALS.split(), 3)
 """Decimal places of the currencies that have not two (ISO 4217)."""
+
+MAX_DEPTH = 50
+"""Of a field that is only kept; JSON writers end at a few hundred levels."""
 
 HIGHEST_PRICE = 10**12
 """In major units: with three decimals it still fits the 2^53 that every JSON reader counts exactly."""
@@ -118,7 +138,7 @@ class Product(BaseModel):
             return given
         known = {name: value for name, value in given.items() if value is not None or name not in _WIRE_NAMES}
         for name in known.keys() - _WIRE_NAMES:
-            _refuse_infinities(name, known[name])
+            _refuse_what_cannot_be_returned(name, known[name])
         attributes = known.get("attributes")
         if isinstance(attributes, dict) and None in attributes.values():
             known["attributes"] = {name: value for name, value in attributes.items() if value is not None}

@@ -47,3 +47,10 @@ def test_a_message_says_which_search_it_is_about():
 def test_all_bad_fields_are_named_at_once():
     with pytest.raises(BadRequest, match=r"page is -1.*; hitsPerPage is 101"):
         parse_parameters({"page": -1, "hitsPerPage": 101}, SearchParameters)
+
+
+def test_a_message_names_ten_fields_at_most():
+    with pytest.raises(BadRequest) as refused:
+        parse_parameters({f"field{number}": 1 for number in range(1000)}, SearchParameters)
+
+    assert str(refused.value).count("is not known") == 10

@@ -130,3 +130,16 @@ def test_a_record_leaves_out_what_is_unknown_and_keeps_what_is_not_ours():
     product = Product(product_id="1", title="Lamp", price=None, colour=None)
 
     assert product.record() == {"objectID": "1", "title": "Lamp", "colour": None}
+
+
+@pytest.mark.parametrize(("levels", "taken"), [(50, True), (51, False), (100_000, False)])
+def test_a_field_that_is_only_kept_may_be_nested_fifty_levels_deep(levels, taken):
+    nested: object = "aisle"
+    for _ in range(levels):
+        nested = [nested]
+
+    if taken:
+        assert json.dumps(a_product(shelf=nested).record())
+    else:
+        with pytest.raises(ValidationError, match="shelf is nested deeper than 50 levels"):
+            a_product(shelf=nested)
