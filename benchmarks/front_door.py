@@ -39,10 +39,13 @@ _CONTEXT = cast(
 
 
 @contextmanager
-def front_door(release: Path) -> Iterator[Callable[[str], dict[str, Any]]]:
+def front_door(
+    release: Path, watch: Callable[[str, str], object] = lambda body, logged: None
+) -> Iterator[Callable[[str], dict[str, Any]]]:
     """Serve a release that lies in a folder; yields a call from a query to the body of the answer.
 
-    Keys, pointer, envelope, logs and metrics are all there; logs go nowhere while this is open.
+    Keys, pointer, envelope, logs and metrics are all there; while this is open logs go nowhere but, behind each answer
+    with its body, to `watch`.
 
     Raises:
         RuntimeError: From the call, if a search is not answered with 200.
@@ -74,6 +77,7 @@ def front_door(release: Path) -> Iterator[Callable[[str], dict[str, Any]]]:
             answer = lambda_handler(_event(query), _CONTEXT)
             if answer["statusCode"] != 200:
                 raise RuntimeError(f"{query!r}: {answer['statusCode']} {answer['body']}")
+            watch(answer["body"], said.getvalue())
             return cast(dict[str, Any], json.loads(answer["body"]))
 
         try:

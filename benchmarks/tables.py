@@ -108,12 +108,34 @@ def spelling_table(results: Results) -> str:
     return f"{misspelt}\n{queries}\n{results['words_known']:,} words known. {_circumstances(results)}\n"
 
 
+def bill_table(results: Results) -> str:
+    """US dollars a month of each stage, asleep and for every million searches; then prod's items."""
+    sums = [
+        [name, f"{each['asleep_usd']:.2f}", f"{each['per_million_usd']:.2f}"]
+        for name, each in results["stages"].items()
+    ]
+    prod = results["stages"]["prod"]
+    items = [
+        [when, item["what"], f"{item['usd']:.2f}"]
+        for when, part in (("asleep", "asleep"), ("a million searches", "per_million"))
+        for item in prod[part]
+    ]
+    assumed = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in prod["assumptions"].items())
+    return (
+        f"{_table(['US dollars a month', 'asleep', 'every million searches, on top'], sums)}\n"
+        f"{_table(['prod', 'item', 'US dollars'], items)}\n"
+        f"Prices of {prod['region']} as of {prod['prices_read']}, no free tier subtracted. Assumed: {assumed}. "
+        f"Measured: {_circumstances(results)}\n"
+    )
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "relevance": relevance_table,
     "latency": latency_table,
     "retrieval": retrieval_table,
     "search_path": search_path_table,
     "spelling": spelling_table,
+    "bill": bill_table,
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cli.bill import add_bill_command
 from cli.catalogue import add_catalogue_commands
 from functions.aws.key_store import write_keys
 from functions.aws.release_store import publish_release
@@ -121,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     creating.add_argument("--stage", required=True, help="such as dev")
     creating.set_defaults(command=create_keys)
     add_catalogue_commands(commands)
+    add_bill_command(commands)
     return parser
 
 

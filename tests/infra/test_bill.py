@@ -1,0 +1,35 @@
+"""What the real templates cost: asleep nearly nothing, unless a stage asks for an edge."""
+
+import pytest
+
+from cli.bill import MEASURED, Assembly, Assumptions, Measured, bill
+
+ASLEEP_USD = 5.0
+
+
+def count(synthesised):
+    assembly = Assembly.read(synthesised.folder, synthesised.stage.name)
+    return bill(synthesised.stage.name, assembly, Measured.read(MEASURED), Assumptions())
+
+
+@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
+def test_a_stage_that_sleeps_costs_at_most_five_dollars_a_month(synthesised_stage, name):
+    counted = count(synthesised_stage(name))
+
+    assert 0 < counted.asleep_usd <= ASLEEP_USD
+
+
+def test_an_edge_costs_seven_dollars_before_the_first_request(synthesised_stage, at_the_edge):
+    plain, behind = count(synthesised_stage("prod")), count(at_the_edge)
+
+    assert behind.asleep_usd - plain.asleep_usd == pytest.approx(7.0, abs=0.01)  # and nothing else to speak of
+
+
+def test_every_alarm_and_table_of_the_templates_is_on_the_bill(synthesised_stage):
+    synthesised = synthesised_stage("prod")
+    alarms = synthesised.resources("search", "AWS::CloudWatch::Alarm")
+
+    quantities = {item.what: item.quantity for item in count(synthesised).asleep}
+
+    assert quantities["alarms"] == len(alarms)
+    assert quantities["tables: point-in-time recovery"] == quantities["tables: storage"] > 0
