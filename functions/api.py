@@ -1,19 +1,22 @@
 """What every HTTP route has in common: the envelope, keys, bodies, errors in the wire's shape."""
 
+import base64
+import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
 from functions.aws.key_store import key_store
 from functions.aws.release_store import StoreUnavailable
 from functions.environment import SearchSettings
-from functions.keys import Caller, require_key
+from functions.keys import HEADER, OTHER_NAMES, Caller, require_key
 from functions.observability import logger
 from functions.routes import Route
 from functions.serving import NoRelease
@@ -33,15 +36,52 @@ def error_response(message: str, status: int) -> Response[str]:
     return Response(status, JSON, json.dumps({"message": message, "status": status}), headers=dict(headers))
 
 
-def json_response(answer: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response[str]:
-    """A success, or a failure that has more to say than a message."""
-    headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return Response(status, JSON, answer.model_dump_json(by_alias=True, exclude_none=True), headers=dict(headers))
+def json_response(
+    answer: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> Response[str]:
+    """A success, or a failure that has more to say than a message. Nobody may keep it, unless its headers say so."""
+    retry = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    body = answer.model_dump_json(by_alias=True, exclude_none=True)
+    return Response(status, JSON, body, headers={**retry, **(headers or {})})
+
+
+def weak_tag(*parts: object) -> str:
+    """An entity tag: the same for parts that are written the same."""
+    return f'W/"{hashlib.sha256(json.dumps(parts, default=repr).encode()).hexdigest()[:32]}"'
+
+
+def is_held(api: APIGatewayHttpResolver, tag: str) -> bool:
+    """Whether the caller holds the answer with this tag, by its If-None-Match: a list of tags, or `*`."""
+    held = {one.strip().removeprefix("W/") for one in _headers(api).get("if-none-match", "").split(",")}
+    return bool(held & {"*", tag.removeprefix("W/")})
+
+
+def keepable(tag: str) -> dict[str, str]:
+    """The headers of an answer that its caller alone may keep, and asks for again by its tag."""
+    return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": ", ".join((HEADER, *OTHER_NAMES))}
+
+
+def not_modified(tag: str) -> Response[str]:
+    """The caller holds the answer."""
+    return Response(HTTPStatus.NOT_MODIFIED, headers=dict(keepable(tag)))
+
+
+class _Api(APIGatewayHttpResolver):
+    """A resolver that marks every answer, errors included, with its request's id, which every log line has too."""
+
+    def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        answer = super().resolve(event, context)
+        answer["headers"] = {
+            "Cache-Control": "no-store",
+            "X-Request-Id": event["requestContext"]["requestId"],
+            **answer.get("headers", {}),
+        }
+        return answer
 
 
 def new_api() -> APIGatewayHttpResolver:
     """A resolver whose errors have the wire's shape, unknown routes and our own faults included."""
-    api = APIGatewayHttpResolver()
+    api = _Api()
 
     def not_found(_: NotFoundError) -> Response[str]:
         event = api.current_event
@@ -64,10 +104,14 @@ def on(api: APIGatewayHttpResolver, route: Route) -> Callable[[Handler], Handler
 
 def authorise(api: APIGatewayHttpResolver, settings: SearchSettings, route: Route) -> Caller:
     """Who calls; raises BadRequest with status 403 unless the request carries a key of a kind that the route takes."""
-    event = api.current_event
-    headers = {name.lower(): value for name, value in (event.headers or {}).items()}
+    query = api.current_event.query_string_parameters or {}
     ring = key_store(settings.key_parameter).ring()
-    return require_key(headers, event.query_string_parameters or {}, ring, route.keys, now_seconds=time.time())
+    return require_key(_headers(api), query, ring, route.keys, now_seconds=time.time())
+
+
+def _headers(api: APIGatewayHttpResolver) -> dict[str, str]:
+    """With lower-case names."""
+    return {name.lower(): value for name, value in (api.current_event.headers or {}).items()}
 
 
 def json_object(api: APIGatewayHttpResolver) -> dict[str, Any]:
@@ -113,8 +157,11 @@ def _json(api: APIGatewayHttpResolver, expected: str, *, absent: Any) -> Any:
 
 
 def _body(api: APIGatewayHttpResolver) -> str:
+    event = api.current_event
     try:
-        body = api.current_event.decoded_body or ""
+        body = event.body or ""
+        if event.is_base64_encoded:
+            body = base64.b64decode(body, validate=True).decode()
     except ValueError:
         raise BadRequest("the body is not UTF-8: expected a JSON object") from None
     if len(body.encode(errors="surrogatepass")) > MAX_BODY_BYTES:

@@ -16,7 +16,7 @@ NOT_IMPLEMENTED = frozenset(
     """
     advancedSyntax advancedSyntaxFeatures allowTyposOnNumericTokens alternativesAsExact analytics analyticsTags
     aroundLatLng aroundLatLngViaIP aroundPrecision aroundRadius attributeCriteriaComputedBy
-    attributeCriteriaComputedByMinProximity clickAnalytics
+    attributeCriteriaComputedByMinProximity
     decompoundQuery disableExactOnAttributes disableTypoToleranceOnAttributes distinct enableABTest
     enablePersonalization enableReRanking enableRules exactOnSingleWordQuery extensions facetingAfterDistinct
     ignorePlurals insideBoundingBox insidePolygon minimumAroundRadius

@@ -49,8 +49,12 @@ class ApiGateway:
         headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
     ) -> Answer:
         """One request; `address` is path and query as they stand in the request line."""
-        event = http_event(method, address, body, headers)
-        function = function_of(method, event["rawPath"])
+        return self.answer(http_event(method, address, body, headers))
+
+    def answer(self, event: dict[str, Any]) -> Answer:
+        """What the function behind an event's route answers."""
+        route = route_of(event["requestContext"]["http"]["method"], event["rawPath"])
+        function = route.function if route else "assemble_results"  # the default route's
         given = import_module(f"functions.{function}.handler").lambda_handler(event, Context())
         answered = given.get("body") or ""
         content = base64.b64decode(answered) if given.get("isBase64Encoded") else answered.encode()
@@ -111,10 +115,10 @@ def http_event(
     return event
 
 
-def function_of(method: str, path: str) -> str:
-    """The function behind a path: that of the route with most literal segments, else the front door."""
+def route_of(method: str, path: str) -> Route | None:
+    """The route that a decoded path takes: the one with most literal segments."""
     fitting = [route for route in ROUTES if route.method == method and _pattern(route).fullmatch(path)]
-    return min(fitting, key=lambda route: route.path.count("{")).function if fitting else "assemble_results"
+    return min(fitting, key=lambda route: route.path.count("{"), default=None)
 
 
 def _pattern(route: Route) -> re.Pattern[str]:

@@ -12,7 +12,17 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api import authorise, json_object, json_response, new_api, on
+from functions.api import (
+    authorise,
+    is_held,
+    json_object,
+    json_response,
+    keepable,
+    new_api,
+    not_modified,
+    on,
+    weak_tag,
+)
 from functions.assemble_results.settings import AssembleSettings
 from functions.keys import Caller
 from functions.observability import logger, metrics
@@ -60,7 +70,16 @@ def search_by_address(index: str) -> Response[str]:
     written = api.current_event.query_string_parameters or {}
     named = {name: value for name, value in written.items() if not name.lower().startswith("x-")}
     parameters, warnings = parse_parameters(from_text(named), SearchParameters)
-    return json_response(_answer(index, sort, parameters, warnings, caller))
+
+    def tag_of(release_id: str) -> str:
+        return weak_tag(release_id, index, parameters.model_dump(), warnings, caller.condition)
+
+    if not parameters.click_analytics and is_held(api, tag := tag_of(serving(settings()).current().release_id)):
+        return not_modified(tag)
+    answer = _answer(index, sort, parameters, warnings, caller)
+    if parameters.click_analytics or answer.degraded:
+        return json_response(answer)
+    return json_response(answer, headers=keepable(tag_of(answer.release)))
 
 
 @on(api, SEARCH_SEVERAL)

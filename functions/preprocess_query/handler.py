@@ -47,7 +47,7 @@ def analyze() -> Response[str]:
     )
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path="requestContext.requestId || query_id")
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("QueriesUnderstood", MetricUnit.Count, 1)

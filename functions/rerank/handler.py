@@ -38,7 +38,7 @@ def rerank_given_candidates() -> Response[str]:
     return json_response(answer.model_copy(update={"processing_time_ms": took_ms}))
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path="requestContext.requestId || query_id")
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("RerankRequests", MetricUnit.Count, 1)

@@ -82,6 +82,8 @@ class SearchParameters(_Wire):
     relevancy_strictness: int = Field(default=100, ge=0, le=100, description="a whole number from 0 to 100")
     """With a sorted replica: 0 sorts the whole result set, more only the products that hold every word."""
     user_token: str | None = Field(default=None, description="text")
+    click_analytics: bool = Field(default=False, description="true or false")
+    """Whether events will name this answer's queryID: then it may not be kept and given again."""
 
     @property
     def corrects_typos(self) -> bool:

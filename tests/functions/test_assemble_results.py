@@ -289,9 +289,9 @@ def test_a_strategy_of_several_searches_is_checked_and_said_to_be_idle(ask):
 
 
 def test_a_known_parameter_that_changes_nothing_is_named(ask):
-    _, body = ask("POST", "/1/indexes/products/query", {"query": "lamp", "clickAnalytics": True})
+    _, body = ask("POST", "/1/indexes/products/query", {"query": "lamp", "enableRules": True})
 
-    assert body["warnings"] == ["clickAnalytics is not implemented and changes nothing"]
+    assert body["warnings"] == ["enableRules is not implemented and changes nothing"]
 
 
 def test_health_needs_no_key(ask, release_folder):
@@ -466,6 +466,28 @@ def test_a_release_without_models_answers_by_words_and_says_so(install, lambda_c
     body = json.loads(response["body"])
     assert (response["statusCode"], ids(body)) == (200, ["lamp"])
     assert (body["rung"], body["degraded"]) == ("lexical", ["vector", "ranker"])
+
+
+def test_an_answer_that_had_to_do_without_something_may_not_be_kept(install, lambda_context, tmp_path):
+    install(a_release(tmp_path / "bare", encoder=False))
+    event = an_http_event("GET", "/1/indexes/products", query={"query": "lamp"})
+
+    headers = lambda_handler(event, lambda_context)["headers"]
+
+    assert headers["Cache-Control"] == "no-store"
+    assert "ETag" not in headers
+
+
+def test_another_release_changes_the_tag(install, lambda_context, release_folder, tmp_path):
+    install(release_folder)
+    event = an_http_event("GET", "/1/indexes/products", query={"query": "lamp"})
+    tag = lambda_handler(event, lambda_context)["headers"]["ETag"]
+    install(a_release(tmp_path / "next", weights={"price_position": 1.0}))
+
+    serving(settings_of_the_front_door()).refresh()
+
+    event["headers"]["if-none-match"] = tag
+    assert lambda_handler(event, lambda_context)["statusCode"] == 200
 
 
 def test_a_ranker_that_fails_leaves_the_fused_order(install, lambda_context, tmp_path):
