@@ -5,11 +5,12 @@ VENV := .venv/bin
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 
-.PHONY: help up down check test layers synth bench models python-version environment test-environment
+.PHONY: help up down release check test layers synth bench models python-version environment test-environment
 
 help:
 	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey CATALOGUE=file"
 	@echo "make down    end what make up started"
+	@echo "make release make what was written through the API of make up searchable"
 	@echo "make check   style, types, import contracts, documents"
 	@echo "make test    check, and the tests; TORCH_INDEX_URL=address where the default index has no processor-only torch"
 	@echo "make layers  the Lambda layers, for this machine and for AWS"
@@ -26,6 +27,9 @@ up: python-version
 
 down: python-version
 	@$(PYTHON) -m local.down
+
+release: environment
+	@$(VENV)/python -m local.next_release
 
 environment: python-version
 	@$(PYTHON) -m local.environments up

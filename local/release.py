@@ -23,6 +23,9 @@ BUILD_RELEASE = (sys.executable, "-m", "sagemaker_jobs.build_release")
 
 KEPT_RELEASES = 3
 
+CODE = (PROJECT / "relevance", PROJECT / "sagemaker_jobs", PROJECT / "models" / "artefacts")
+"""What a release depends on beside its catalogue."""
+
 SHOPS = ("icecat", "complete_journey")
 
 
@@ -64,37 +67,74 @@ class Shop:
             return ["--catalogue", str(self.source)]
         return ["--shop", self.name, *(["--data", str(self.source)] if self.source else [])]
 
+    def fingerprint(self) -> str:
+        """Of what is read, whatever the code then makes of it."""
+        read = [self.source / "chorus" if self.name == "icecat" else self.source] if self.source else []
+        return fingerprint_of(read, self.name)
 
-def build_release(progress: Progress, folder: LocalFolder, shop: Shop) -> Path:
-    """The folder of a release built from the shop's products by the code as it is now; reused when nothing changed.
+
+@dataclass(frozen=True)
+class Prepared:
+    """A catalogue as the release program reads it."""
+
+    folder: Path
+    release_record: Path
+    """A file that names the folder of the release that was built from it, once there is one."""
+
+
+def prepare_shop(progress: Progress, folder: LocalFolder, shop: Shop) -> Prepared:
+    """The shop's products, prepared for the code as it is now; reused when nothing changed.
 
     Raises:
-        StepFailed: If the catalogue or the release cannot be made.
+        StepFailed: If the catalogue cannot be made.
     """
-    code = [PROJECT / "relevance", PROJECT / "sagemaker_jobs", PROJECT / "models" / "artefacts"]
-    data = [shop.source / "chorus" if shop.name == "icecat" else shop.source] if shop.source else []
-    made = fingerprint_of([*code, *data], shop.name)[:16]
-    record = folder.releases / f"{made}.folder"
-    if record.exists() and (release := Path(record.read_text(encoding="utf-8"))).is_dir():
-        return release
-    catalogue = folder.catalogues / made
-    catalogue.mkdir(parents=True, exist_ok=True)
+    return _prepare(progress, folder, shop.arguments(), fingerprint_of(CODE, shop.fingerprint()))
+
+
+def prepare_export(progress: Progress, folder: LocalFolder, export: Path) -> Prepared:
+    """The running cloud's catalogue, prepared as a shop's is.
+
+    Raises:
+        StepFailed: If the catalogue cannot be made: when it holds no product, say.
+    """
+    return _prepare(progress, folder, ["--export", str(export)], fingerprint_of([*CODE, export], "export"))
+
+
+def _prepare(progress: Progress, folder: LocalFolder, arguments: list[str], fingerprint: str) -> Prepared:
+    made = fingerprint[:16]
+    prepared = Prepared(folder.catalogues / made, folder.releases / f"{made}.folder")
+    if prepared.release_record.exists() and (prepared.folder / "products.jsonl").exists():
+        return prepared
+    prepared.folder.mkdir(parents=True, exist_ok=True)
     with progress.step("Catalogue", log := folder.log("catalogue")):
         code_returned = run(
             "Catalogue",
-            [*PREPARE_CATALOGUE, *shop.arguments(), "--output", catalogue],
+            [*PREPARE_CATALOGUE, *arguments, "--output", prepared.folder],
             log=log,
             advice="mend the lines named above, or name another file with CATALOGUE=",
             accepted=(0, SOME_REFUSED),
         )
     if code_returned == SOME_REFUSED:
         progress.say(f"some products were refused and the rest kept (all of it in {log}):\n{last_lines(log, 5)}")
+    return prepared
+
+
+def build_release(progress: Progress, folder: LocalFolder, prepared: Prepared) -> Path:
+    """The folder of a release built from a prepared catalogue; reused when there is one.
+
+    Raises:
+        StepFailed: If the release cannot be made.
+    """
+    record = prepared.release_record
+    if record.exists() and (release := Path(record.read_text(encoding="utf-8"))).is_dir():
+        return release
     with progress.step("Release", log := folder.log("release")):
+        command = [*BUILD_RELEASE, "--catalogue", str(prepared.folder), "--models", "models/artefacts"]
         run(
             "Release",
-            [*BUILD_RELEASE, "--catalogue", catalogue, "--models", "models/artefacts", "--output", folder.releases],
+            [*command, "--output", str(folder.releases)],
             log=log,
-            advice="read the log; the catalogue it was built from is in " + str(catalogue),
+            advice="read the log; the catalogue it was built from is in " + str(prepared.folder),
         )
     release = Path(last_lines(log, 1).strip())
     if not (release / "manifest.json").is_file():

@@ -1,20 +1,20 @@
 """The second half of `make up`: the cloud, the release, the gateway and the first answer."""
 
-import fcntl
 import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from pathlib import Path
 
+from local.catalogue import load_catalogue, release_catalogue
 from local.cloud import KEYS, aws_environment, build_layers, deploy, put_keys, start_emulator
 from local.first_answer import describe, warm
 from local.folders import LocalFolder
+from local.lock import alone
 from local.processes import start_server
 from local.progress import Progress, StepFailed, last_lines
-from local.release import Shop, build_release, publish
+from local.release import Shop, build_release, prepare_shop, publish
 from local.state import LocalState
 
 DEFAULT_PORT = 8108
@@ -30,17 +30,35 @@ def bring_up(progress: Progress, folder: LocalFolder, port: int) -> str:
     shop = Shop.from_environment()
     state = LocalState.read(folder.state_file)
     _refuse_taken_port(state, port)
-    with ThreadPoolExecutor(2) as pool:
-        release = pool.submit(build_release, progress, folder, shop)
-        cloud = pool.submit(_cloud, progress, folder, state)
-        for part in (cloud, release):
-            part.result()
-    publish(progress, state, release.result())
+    publish(progress, state, _cloud_and_release(progress, folder, state, shop))
     _gateway(progress, folder, state, port)
     address = f"http://127.0.0.1:{port}"
     with progress.step("First answer"):
         warm(address, SEARCH_KEY, state.published)
     return describe(address, SEARCH_KEY, shop.name)
+
+
+def _cloud_and_release(progress: Progress, folder: LocalFolder, state: LocalState, shop: Shop) -> Path:
+    """Bring the cloud up; returns the release that it should serve."""
+    if state.running("cloud") and state.catalogue_released and state.loaded == shop.fingerprint():
+        _cloud(progress, folder, state)
+        if state.catalogue_released:  # the cloud that ran is the one that runs: with it, what was written to it
+            return release_catalogue(progress, folder, state)
+
+    def release_shop() -> Path:
+        return build_release(progress, folder, prepared.result())
+
+    def load() -> None:
+        cloud.result()
+        load_catalogue(progress, folder, state, shop, prepared.result())
+
+    with ThreadPoolExecutor(4) as pool:
+        cloud = pool.submit(_cloud, progress, folder, state)
+        prepared = pool.submit(prepare_shop, progress, folder, shop)
+        release, loaded = pool.submit(release_shop), pool.submit(load)
+        for part in (cloud, prepared, release, loaded):
+            part.result()
+    return release.result()
 
 
 def _cloud(progress: Progress, folder: LocalFolder, state: LocalState) -> None:
@@ -81,24 +99,13 @@ def _listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@contextmanager
-def _alone(folder: LocalFolder) -> Iterator[None]:
-    folder.root.mkdir(parents=True, exist_ok=True)
-    with (folder.root / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StepFailed("Start", "another `make up` is at work in this checkout", "wait for it to end") from None
-        yield
-
-
 def main() -> int:
     """Bring the local cloud up on `PORT`; exit code 1 when a step failed."""
     began = float(sys.argv[1]) if len(sys.argv) > 1 else time.time()
     progress = Progress(began=began)
     folder = LocalFolder.from_environment()
     try:
-        with _alone(folder):
+        with alone(folder):
             told = bring_up(progress, folder, int(os.environ.get("PORT") or DEFAULT_PORT))
     except StepFailed as failure:
         print(failure.explain(), file=sys.stderr)

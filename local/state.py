@@ -19,9 +19,13 @@ class LocalState:
     deployed: str = ""
     """Fingerprint of what the running cloud was deployed from."""
     outputs: dict[str, str] = field(default_factory=dict)
-    """The stacks' outputs: `ReleaseBucket`, `PointerTable`, `ApiId`."""
+    """The stacks' outputs: `ReleaseBucket`, `PointerTable`, `CatalogueTable`, `ApiId`."""
     published: str = ""
     """The release that the running cloud's pointer names."""
+    loaded: str = ""
+    """The shop whose products were put into the running cloud's catalogue, by its fingerprint."""
+    catalogue_released: bool = False
+    """Whether the published release was built from the running cloud's catalogue, changes through the API included."""
 
     @classmethod
     def read(cls, file: Path) -> "LocalState":
@@ -47,6 +51,12 @@ class LocalState:
         server = self.servers.get(name)
         return server if server and server.is_running() else None
 
+    @property
+    def gateway_port(self) -> int:
+        """Where the running gateway answers."""
+        return int(self.gateway_command[self.gateway_command.index("--port") + 1])
+
     def forget_cloud(self) -> None:
         """Nothing is deployed any more: the emulator holds everything in its memory."""
-        self.deployed, self.published, self.outputs = "", "", {}
+        self.deployed, self.published, self.loaded, self.outputs = "", "", "", {}
+        self.catalogue_released = False
