@@ -28,7 +28,7 @@ BROWSER_HEADERS = (
 )
 """What Algolia's clients in a browser send beside what every page may, and our own name for a key."""
 
-READABLE_HEADERS = ("apigw-requestid", "retry-after")
+READABLE_HEADERS = ("retry-after", "x-request-id")
 """Answers' headers that a page's script may read beside those it always may."""
 
 ACCESS_LOG = {
