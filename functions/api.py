@@ -81,7 +81,7 @@ class _Api(APIGatewayHttpResolver):
 
 def new_api() -> APIGatewayHttpResolver:
     """A resolver whose errors have the wire's shape, unknown routes and our own faults included."""
-    api = _Api()
+    api = _Api(debug=False)  # whatever the environment asks: its debugging prints the event, with the key
 
     def not_found(_: NotFoundError) -> Response[str]:
         event = api.current_event

@@ -3,6 +3,9 @@
 Traces need nothing here: Lambda writes a function's segments by itself, and the X-Ray SDK would cost 80 ms of start.
 """
 
+import logging
+from functools import partial
+
 from aws_lambda_powertools import Logger, Metrics
 
 METRIC_NAMESPACE = "Vitrine"
@@ -10,3 +13,11 @@ METRIC_NAMESPACE = "Vitrine"
 
 logger = Logger()
 metrics = Metrics(namespace=METRIC_NAMESPACE)
+
+with_request_id = partial(
+    logger.inject_lambda_context, log_event=False, correlation_id_path="requestContext.requestId || query_id"
+)
+"""Decorates a handler: log lines name the request. Never the event, whatever the environment asks: it holds the key."""
+
+# At that level botocore writes down what SSM answers, parent keys among it.
+logging.getLogger("botocore").setLevel(logging.INFO)

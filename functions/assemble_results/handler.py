@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -25,7 +24,7 @@ from functions.api import (
 )
 from functions.assemble_results.settings import AssembleSettings
 from functions.keys import Caller
-from functions.observability import logger, metrics
+from functions.observability import logger, metrics, with_request_id
 from functions.remote_stages import RemoteStages
 from functions.routes import LIVE, READY, SEARCH, SEARCH_BY_ADDRESS, SEARCH_FACET, SEARCH_SEVERAL
 from functions.serving import serving
@@ -110,7 +109,7 @@ def ready() -> Response[str]:
     return json_response(Health(release=serving(settings()).current().release_id))
 
 
-@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+@with_request_id
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return api.resolve(event, context)

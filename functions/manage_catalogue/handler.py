@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -18,7 +17,7 @@ from functions.aws.catalogue_store import CatalogueStore, Record, as_text
 from functions.aws.release_store import ReleaseStore, StoreUnavailable
 from functions.manage_catalogue.batch import Outcome, apply, carry_out
 from functions.manage_catalogue.settings import CatalogueSettings
-from functions.observability import logger, metrics
+from functions.observability import metrics, with_request_id
 from functions.routes import (
     ADD_OBJECT,
     CLEAR_SYNONYMS,
@@ -236,7 +235,7 @@ def get_task(index: str, task_id: str) -> Response[str]:
     return json_response(TaskResponse(status="notPublished", pending_task=True, message=WRITTEN))
 
 
-@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+@with_request_id
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     # An id may hold any character; the resolver's routes know letters and digits. `%` comes as %25 already.

@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.api import authorise, checked, json_object, json_response, new_api, on
-from functions.observability import logger, metrics
+from functions.observability import metrics, with_request_id
 from functions.preprocess_query.settings import PreprocessSettings
 from functions.routes import ANALYZE
 from functions.serving import serving
@@ -47,7 +47,7 @@ def analyze() -> Response[str]:
     )
 
 
-@logger.inject_lambda_context(correlation_id_path="requestContext.requestId || query_id")
+@with_request_id
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("QueriesUnderstood", MetricUnit.Count, 1)

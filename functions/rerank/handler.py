@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.api import authorise, checked, json_object, json_response, new_api, on
-from functions.observability import logger, metrics
+from functions.observability import metrics, with_request_id
 from functions.rerank.settings import RerankSettings
 from functions.routes import RERANK
 from functions.serving import serving
@@ -38,7 +38,7 @@ def rerank_given_candidates() -> Response[str]:
     return json_response(answer.model_copy(update={"processing_time_ms": took_ms}))
 
 
-@logger.inject_lambda_context(correlation_id_path="requestContext.requestId || query_id")
+@with_request_id
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("RerankRequests", MetricUnit.Count, 1)
