@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from relevance.contracts.stages import Degradation, Rung
@@ -26,6 +26,12 @@ Tag = Annotated[
 ]
 AttributeName = Annotated[str, Field(max_length=512)]
 _TEXTS = {"type": "array", "items": {"type": "string"}}
+FacetNames = Annotated[
+    list[str],
+    BeforeValidator(lambda given: given.split(",") if isinstance(given, str) else given),
+    WithJsonSchema({"anyOf": [{"type": "string"}, _TEXTS | {"maxItems": 100}]}),
+]
+"""InstantSearch asks for a single facet by its bare name."""
 FilterLists = Annotated[
     Any,
     WithJsonSchema(
@@ -58,7 +64,7 @@ class SearchParameters(_Wire):
     filters: str = Field(default="", description="text such as brand:Sony AND price < 100")
     facet_filters: FilterLists = Field(default=None, description="a text, or a list of texts and lists of texts")
     numeric_filters: FilterLists = Field(default=None, description="a text, or a list of texts and lists of texts")
-    facets: list[str] = Field(default=[], max_length=100, description="a list of facet names, or ['*']")
+    facets: FacetNames = Field(default=[], max_length=100, description="a list of facet names, or ['*']")
     max_values_per_facet: int = Field(default=100, ge=1, le=1000, description="a whole number from 1 to 1000")
     attributes_to_retrieve: list[str] = Field(default=["*"], description="a list of attribute names, or ['*']")
     attributes_to_highlight: list[AttributeName] | None = Field(

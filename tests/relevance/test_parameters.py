@@ -22,6 +22,13 @@ def test_fields_beside_params_go_before_it():
     assert (parameters.query, parameters.page, parameters.facets) == ("lamp", 1, ["brand"])
 
 
+@pytest.mark.parametrize("facets", ["brand", ["brand"]])
+def test_one_facet_may_be_asked_for_by_its_bare_name(facets):
+    parameters, _ = parse_parameters({"facets": facets}, SearchParameters)
+
+    assert parameters.facets == ["brand"]
+
+
 def test_null_is_the_same_as_leaving_out():
     parameters, warnings = parse_parameters({"query": "lamp", "page": None, "filters": None}, SearchParameters)
 
