@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 .PHONY: help up down release check test layers synth bench models python-version environment test-environment
 
 help:
-	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey CATALOGUE=file"
+	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey|online_retail CATALOGUE=file"
 	@echo "make down    end what make up started"
 	@echo "make release make what was written through the API of make up searchable"
 	@echo "make check   style, types, import contracts, documents"

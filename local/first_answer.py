@@ -16,7 +16,7 @@ OTHER_FUNCTIONS = ("/1/analyze", "/1/rerank")
 SHOWN_HITS = 3
 PATIENCE_SECONDS = 90
 
-EXAMPLE_QUERIES = {"icecat": "wireless mouse", "complete_journey": "orange juice"}
+EXAMPLE_QUERIES = {"icecat": "wireless mouse", "complete_journey": "orange juice", "online_retail": "t-light holder"}
 """Shop -> a query that it has products for; any other is asked for the first words of one of its titles."""
 
 

@@ -26,7 +26,9 @@ KEPT_RELEASES = 3
 CODE = (PROJECT / "relevance", PROJECT / "sagemaker_jobs", PROJECT / "models" / "artefacts")
 """What a release depends on beside its catalogue."""
 
-SHOPS = ("icecat", "complete_journey")
+SHOPS = ("icecat", "complete_journey", "online_retail")
+DATA_FOLDERS = {"icecat": "chorus", "online_retail": "online_retail"}
+"""Shop -> the folder that its data lie in, below VITRINE_DATA."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,15 @@ class Shop:
                 raise StepFailed("Catalogue", f"CATALOGUE={named}: no such file", "name a file of products, JSON lines")
             return cls("catalogue", file)
         data = Path(os.environ.get("VITRINE_DATA") or PROJECT.parent / "shared" / "data").absolute()
-        chorus = data / "chorus"
-        name = os.environ.get("SHOP") or ("icecat" if chorus.is_dir() else "complete_journey")
+        name = os.environ.get("SHOP") or ("icecat" if (data / "chorus").is_dir() else "complete_journey")
         if name not in SHOPS:
             raise StepFailed("Catalogue", f"SHOP={name}: expected one of {', '.join(SHOPS)}", "choose one of them")
-        if name == "icecat":
-            if not chorus.is_dir():
-                advice = "set VITRINE_DATA to the folder that holds chorus/, or use SHOP=complete_journey"
-                raise StepFailed("Catalogue", f"SHOP=icecat: no folder {chorus}", advice)
-            return cls(name, data)
-        return cls(name)
+        if name not in DATA_FOLDERS:
+            return cls(name)
+        if not (folder := data / DATA_FOLDERS[name]).is_dir():
+            advice = f"set VITRINE_DATA to the folder that holds {folder.name}/, or use SHOP=complete_journey"
+            raise StepFailed("Catalogue", f"SHOP={name}: no folder {folder}", advice)
+        return cls(name, data)
 
     def arguments(self) -> list[str]:
         """How the catalogue program is told."""
@@ -69,8 +70,8 @@ class Shop:
 
     def fingerprint(self) -> str:
         """Of what is read, whatever the code then makes of it."""
-        read = [self.source / "chorus" if self.name == "icecat" else self.source] if self.source else []
-        return fingerprint_of(read, self.name)
+        below = DATA_FOLDERS.get(self.name, "")
+        return fingerprint_of([self.source / below] if self.source else [], self.name)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Write a shop's catalogue as the release job reads it: every usable product once, every refused line named.
 
 Reads one of the public catalogues (`--shop`), a shop's own file (`--catalogue`) or an export of the catalogue's table
-(`--export`), and writes `products.jsonl` and `report.json`; for an export also `settings.json` and `synonyms.json`.
-Ends with 0 when every line was usable, 3 when some were refused and the rest kept, 1 when nothing was usable (then a
-`products.jsonl` that was there stays), 2 when the command line made no sense.
+(`--export`), and writes `products.jsonl` and `report.json`; for an export also `settings.json` and `synonyms.json`, for
+a shop whose purchases are known also `price_history.jsonl`. Ends with 0 when every line was usable, 3 when some were
+refused and the rest kept, 1 when nothing was usable (then a `products.jsonl` that was there stays), 2 when the command
+line made no sense.
 """
 
 import argparse
@@ -13,24 +14,44 @@ import json
 import lzma
 import sys
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from relevance.catalogue import Catalogue, LineRemark, read_catalogue
 from relevance.errors import VitrineError
-from sagemaker_jobs.catalogues import complete_journey, export, icecat
+from sagemaker_jobs.catalogues import complete_journey, export, icecat, online_retail
+from sagemaker_jobs.catalogues.price_history import DayPrice, history_lines
 from sagemaker_jobs.folders import FolderMissing, data_folder, output_folder
 
 SHOPS = {
     "icecat": "Icecat (Icecat Open Content License; prices by the Chorus project)",
     "complete_journey": "Complete Journey (simulated from real shopping patterns; MIT)",
+    "online_retail": "Online Retail (Chen, Sain and Guo 2012, doi:10.1057/dbm.2012.17; CC BY 4.0)",
 }
 """Every public catalogue, and what its report and the release made of it say of it."""
+
+PRICE_HISTORY = "price_history.jsonl"
+ACCOMPANYING = (export.SETTINGS, export.SYNONYMS, PRICE_HISTORY)
+"""What may lie beside `products.jsonl`."""
 
 CLEAN, NOTHING_USABLE, SOME_REFUSED = 0, 1, 3
 SHOWN_LINES = 20
 _REPORTED_LINES = 10_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """A catalogue to be prepared."""
+
+    described: str
+    """Where it comes from, in words."""
+    lines: Iterable[bytes | str]
+    version: int | None = None
+    """Of the catalogue's table, where the catalogue was exported from it."""
+    accompanying: Mapping[str, bytes] = field(default_factory=dict)
+    """Content by name, of those in ACCOMPANYING that there are."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,32 +59,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         output = given.output or output_folder()
-        source, lines = _source(given)
-        catalogue = read_catalogue(lines)
-        version = export.about(given.export).version if given.export else None
-        accompanying = export.accompanying(given.export) if given.export else {}
+        source = _source(given)
+        catalogue = read_catalogue(source.lines)
     except (VitrineError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         print(f"prepare_catalogue: {error}", file=sys.stderr)
         return NOTHING_USABLE
     _tell("refused", catalogue.refused)
     _tell("warning", catalogue.warnings)
-    write(catalogue, source, output, version=version)
-    for name in (export.SETTINGS, export.SYNONYMS):
-        if name in accompanying:
-            _replace(output / name, accompanying[name])
-        else:
-            (output / name).unlink(missing_ok=True)
+    write(catalogue, source, output)
     if not catalogue.products:
-        print(f"prepare_catalogue: no usable product in {source}", file=sys.stderr)
+        print(f"prepare_catalogue: no usable product in {source.described}", file=sys.stderr)
         return NOTHING_USABLE
-    print(f"{len(catalogue.products):,} products from {source}, {len(catalogue.refused):,} lines refused")
+    print(f"{len(catalogue.products):,} products from {source.described}, {len(catalogue.refused):,} lines refused")
     return SOME_REFUSED if catalogue.refused else CLEAN
 
 
-def write(catalogue: Catalogue, source: str, folder: Path, *, version: int | None = None) -> None:
-    """Write `products.jsonl`, if there are products, and `report.json`; each is whole or not there at all."""
+def write(catalogue: Catalogue, source: Source, folder: Path) -> None:
+    """Write `products.jsonl`, if there are products, what accompanies them, and `report.json`; each is whole or not
+    there at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    report: dict[str, Any] = {"source": source, "products": len(catalogue.products), "catalogue_version": version}
+    report: dict[str, Any] = {
+        "source": source.described,
+        "products": len(catalogue.products),
+        "catalogue_version": source.version,
+    }
     if catalogue.products:
         content = b"".join(
             json.dumps(product.record(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
@@ -71,6 +90,11 @@ def write(catalogue: Catalogue, source: str, folder: Path, *, version: int | Non
         )
         report["sha256"] = hashlib.sha256(content).hexdigest()
         _replace(folder / "products.jsonl", content)
+    for name in ACCOMPANYING:
+        if name in source.accompanying:
+            _replace(folder / name, source.accompanying[name])
+        else:
+            (folder / name).unlink(missing_ok=True)
     report["refused"] = len(catalogue.refused)
     report["warnings"] = len(catalogue.warnings)
     report["refused_lines"] = _remarks(catalogue.refused)
@@ -78,22 +102,32 @@ def write(catalogue: Catalogue, source: str, folder: Path, *, version: int | Non
     _replace(folder / "report.json", json.dumps(report, ensure_ascii=False, indent=1).encode() + b"\n")
 
 
-def _source(given: argparse.Namespace) -> tuple[str, Iterable[bytes | str]]:
-    """What is read, in words, and its lines."""
+def _source(given: argparse.Namespace) -> Source:
     if given.catalogue:
-        return given.catalogue.name, _lines(given.catalogue)
+        return Source(given.catalogue.name, _lines(given.catalogue))
     if given.export:
-        return export.about(given.export).source, _lines(given.export / export.PRODUCTS)
+        about = export.about(given.export)
+        lines = _lines(given.export / export.PRODUCTS)
+        return Source(about.source, lines, about.version, export.accompanying(given.export))
     data: Path = given.data or data_folder()
     shop = given.shop or ("icecat" if (data / icecat.FILE).is_file() else "complete_journey")
+    if shop == "complete_journey":
+        history = complete_journey.price_history()
+        return Source(SHOPS[shop], complete_journey.lines(), accompanying=_history_file(history))
+    file = {"icecat": icecat.FILE, "online_retail": online_retail.FILE}[shop]
+    if not (data / file).is_file():
+        raise FolderMissing(
+            f"{data / file} is not there: name the data's folder (--data or VITRINE_DATA), "
+            "or take another catalogue (--shop complete_journey, --catalogue FILE)"
+        )
     if shop == "icecat":
-        if not (data / icecat.FILE).is_file():
-            raise FolderMissing(
-                f"{data / icecat.FILE} is not there: name the data's folder (--data or VITRINE_DATA), "
-                "or take another catalogue (--shop complete_journey, --catalogue FILE)"
-            )
-        return SHOPS[shop], icecat.lines(data)
-    return SHOPS[shop], complete_journey.lines()
+        return Source(SHOPS[shop], icecat.lines(data))
+    history = online_retail.price_history(data)
+    return Source(SHOPS[shop], online_retail.lines(data), accompanying=_history_file(history))
+
+
+def _history_file(history: Iterable[DayPrice]) -> dict[str, bytes]:
+    return {PRICE_HISTORY: "".join(f"{line}\n" for line in history_lines(history)).encode()}
 
 
 def _lines(path: Path) -> Iterable[bytes]:

