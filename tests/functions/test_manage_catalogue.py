@@ -10,6 +10,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from functions.aws import clients
+from functions.aws.catalogue_store import CatalogueStore
 from functions.manage_catalogue import handler
 from relevance.contracts.catalogue_api import MAX_PRODUCT_BYTES
 from tests.builders import an_http_event
@@ -259,6 +260,42 @@ def test_several_products_are_read_in_one_call_with_null_for_what_is_not_there(c
     status, answer = call("POST", "/1/indexes/*/objects", {"requests": requests})
 
     assert (status, answer["results"]) == (200, [None, {"objectID": "mug", "price": 4.5}])
+
+
+def test_a_null_that_a_shop_keeps_in_a_field_of_its_own_comes_back(call):
+    call("PUT", f"{PRODUCTS}/mug", {"title": "Mug", "shelf": None})
+
+    one = call("GET", f"{PRODUCTS}/mug")[1]
+    several = call("POST", "/1/indexes/*/objects", {"requests": [{"indexName": "products", "objectID": "mug"}]})[1]
+
+    assert one == several["results"][0] == {"objectID": "mug", "title": "Mug", "shelf": None}
+
+
+def test_two_who_change_a_product_at_once_both_have_their_way(call, settings):
+    call("PUT", f"{PRODUCTS}/mug", MUG | {"sold": 1})
+    store = CatalogueStore("catalogue", "products", 1.0)
+    quicker = [MUG | {"sold": 5}]
+
+    def write_in_between(**_):
+        if quicker:
+            store.write("product", {"mug": quicker.pop()})
+
+    clients.dynamodb_once().meta.events.register("before-call.dynamodb.PutItem", write_in_between)
+
+    status, _ = call("POST", f"{PRODUCTS}/mug/partial", {"sold": {"_operation": "Increment", "value": 1}})
+
+    assert status == 200
+    assert call("GET", f"{PRODUCTS}/mug")[1]["sold"] == 6
+
+
+def test_a_partial_update_behind_a_refused_replacement_starts_from_what_is_stored(call):
+    call("PUT", f"{PRODUCTS}/mug", MUG)
+    batch = a_batch(("updateObject", {"objectID": "mug"}), ("partialUpdateObject", {"objectID": "mug", "price": 9}))
+
+    status, answer = call("POST", f"{PRODUCTS}/batch", batch)
+
+    assert (status, [error["index"] for error in answer["errors"]]) == (207, [0])
+    assert call("GET", f"{PRODUCTS}/mug")[1] == MUG | {"price": 9.0}
 
 
 def test_settings_are_merged_and_null_takes_one_back(call):
