@@ -1,8 +1,7 @@
-"""The `vitrine` command: ask a running shop, publish releases, import and export its catalogue, write its API keys."""
+"""The `vitrine` command: ask a running shop, publish releases, move its catalogue, price it, rotate its keys."""
 
 import argparse
 import json
-import secrets
 import sys
 import urllib.error
 import urllib.request
@@ -12,15 +11,13 @@ from typing import Any
 
 from cli.bill import add_bill_command
 from cli.catalogue import add_catalogue_commands
-from functions.aws.key_store import write_keys
+from cli.keys import add_key_commands
 from functions.aws.release_store import publish_release
-from functions.keys import KeyRing, key_hash
 from relevance.errors import VitrineError
 from relevance.release import open_release
 
 LOCAL_ADDRESS = "http://127.0.0.1:8108"
 LOCAL_KEY = "local-search"
-_KEY_BYTES = 24
 _TIMEOUT_SECONDS = 10
 
 
@@ -68,15 +65,6 @@ def publish(given: argparse.Namespace) -> None:
     print(f"live: {publish_release(given.folder, given.bucket, given.table, given.index)}")
 
 
-def create_keys(given: argparse.Namespace) -> None:
-    """Replace a stage's keys by new ones and show them, once. The parent key is for the shop's server alone."""
-    keys = {kind: secrets.token_hex(_KEY_BYTES) for kind in ("search", "admin", "parent")}
-    ring = KeyRing(search=(key_hash(keys["search"]),), admin=(key_hash(keys["admin"]),), parents=(keys["parent"],))
-    write_keys(f"/vitrine/{given.stage}/keys", ring)
-    for kind, key in keys.items():
-        print(f"{kind:<7}{key}")
-
-
 def _ask(address: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
     request = urllib.request.Request(
         f"{address}/1/indexes/products/query",
@@ -117,10 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     publishing.add_argument("--index", default="products", help="default: products")
     publishing.set_defaults(command=publish)
 
-    keys = commands.add_parser("keys", help="the API keys of a stage").add_subparsers(required=True, metavar="ACTION")
-    creating = keys.add_parser("create", help="replace them by new ones, shown once")
-    creating.add_argument("--stage", required=True, help="such as dev")
-    creating.set_defaults(command=create_keys)
+    add_key_commands(commands)
     add_catalogue_commands(commands)
     add_bill_command(commands)
     return parser

@@ -10,8 +10,10 @@ import base64
 import binascii
 import hashlib
 import hmac
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from urllib.parse import parse_qs
 
@@ -21,6 +23,7 @@ from relevance.errors import BadRequest
 from relevance.filters import Condition, parse_filters
 
 KeyKind = Literal["admin", "search", "secured"]
+StoredKind = Literal["admin", "search", "parent"]
 
 HEADER = "x-algolia-api-key"
 OTHER_NAMES = ("x-api-key",)
@@ -30,8 +33,18 @@ _DIGEST_CHARACTERS = 64
 _RESTRICTIONS = frozenset({"filters", "validUntil", "restrictIndices", "userToken"})
 
 
+class KeyDates(BaseModel):
+    """When a key was made, and from when on it opens nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    made_at: datetime | None = None
+    """None for one that was stored before dates were kept."""
+    ends_at: datetime | None = None
+
+
 class KeyRing(BaseModel):
-    """The content of the SSM SecureString."""
+    """The content of the SSM SecureString; of each kind the newest key comes last."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,6 +54,17 @@ class KeyRing(BaseModel):
     """The sha256 of each key, as hex."""
     parents: tuple[str, ...] = ()
     """Each parent key itself."""
+    dates: dict[str, KeyDates] = {}
+    """By the id of a key."""
+
+    def stored(self, kind: StoredKind) -> tuple[str, ...]:
+        """The keys of a kind as they are stored, ended ones too."""
+        return {"admin": self.admin, "search": self.search, "parent": self.parents}[kind]
+
+    def usable(self, kind: StoredKind, now_seconds: float) -> tuple[str, ...]:
+        """The keys of a kind that have not ended."""
+        ends = {key: dates.ends_at.timestamp() for key, dates in self.dates.items() if dates.ends_at is not None}
+        return tuple(key for key in self.stored(kind) if now_seconds < ends.get(key_id(kind, key), math.inf))
 
 
 @dataclass(frozen=True)
@@ -52,6 +76,11 @@ class Caller:
     """What every product that is shown must meet."""
     indices: tuple[str, ...] | None = None
     """The only indices that may be asked; None for all."""
+
+
+def key_id(kind: StoredKind, stored: str) -> str:
+    """What a stored key is called where people read it: the first characters of its hash."""
+    return (key_hash(stored) if kind == "parent" else stored)[:8]
 
 
 def key_hash(key: str) -> str:
@@ -91,9 +120,9 @@ def require_key(
 
 def _caller(key: str, ring: KeyRing, now_seconds: float) -> Caller | None:
     hashed = key_hash(key)
-    if _is_among(hashed, ring.admin):
+    if _is_among(hashed, ring.usable("admin", now_seconds)):
         return Caller("admin")
-    if _is_among(hashed, ring.search):
+    if _is_among(hashed, ring.usable("search", now_seconds)):
         return Caller("search")
     return _secured(key, ring, now_seconds)
 
@@ -110,7 +139,8 @@ def _secured(key: str, ring: KeyRing, now_seconds: float) -> Caller | None:
     except (binascii.Error, UnicodeError, ValueError):
         return None
     digest, sealed = opened[:_DIGEST_CHARACTERS], opened[_DIGEST_CHARACTERS:]
-    made = tuple(hmac.new(parent.encode(), sealed.encode(), hashlib.sha256).hexdigest() for parent in ring.parents)
+    parents = ring.usable("parent", now_seconds)
+    made = tuple(hmac.new(parent.encode(), sealed.encode(), hashlib.sha256).hexdigest() for parent in parents)
     if not _is_among(digest, made):
         return None
     restrictions = {name: values[-1] for name, values in parse_qs(sealed, keep_blank_values=True).items()}

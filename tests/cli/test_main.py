@@ -1,9 +1,4 @@
-import hashlib
-import json
-
-import boto3
 import pytest
-from moto import mock_aws
 
 from cli.main import main
 
@@ -21,18 +16,6 @@ def test_a_folder_that_is_no_release_is_said_to_be_none(tmp_path, capsys):
     assert main(["release", "check", str(tmp_path)]) == 1
 
     assert "it has no manifest.json" in capsys.readouterr().err
-
-
-def test_new_keys_are_shown_once_and_those_of_browsers_stored_as_hashes(capsys):
-    with mock_aws():
-        assert main(["keys", "create", "--stage", "dev"]) == 0
-        stored = boto3.client("ssm").get_parameter(Name="/vitrine/dev/keys", WithDecryption=True)["Parameter"]
-
-    shown = dict(line.split() for line in capsys.readouterr().out.splitlines())
-    kept = json.loads(stored["Value"])
-    assert stored["Type"] == "SecureString"
-    assert kept.pop("parents") == [shown.pop("parent")]
-    assert {kind: [hashlib.sha256(key.encode()).hexdigest()] for kind, key in shown.items()} == kept
 
 
 def test_an_address_that_does_not_answer_is_named_with_what_to_do(capsys):
