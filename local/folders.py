@@ -45,6 +45,11 @@ class LocalFolder:
         """Built releases, one folder each."""
         return self.root / "releases"
 
+    @property
+    def vectors(self) -> Path:
+        """The products' vectors of the last release: the next one computes those of changed products alone."""
+        return self.root / "vectors"
+
     def log(self, name: str) -> Path:
         """The log file of one step or server; its folder is made when needed."""
         self.logs.mkdir(parents=True, exist_ok=True)

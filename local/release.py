@@ -133,7 +133,7 @@ def build_release(progress: Progress, folder: LocalFolder, prepared: Prepared) -
         command = [*BUILD_RELEASE, "--catalogue", str(prepared.folder), "--models", "models/artefacts"]
         run(
             "Release",
-            [*command, "--output", str(folder.releases)],
+            [*command, "--output", str(folder.releases), "--known", str(folder.vectors)],
             log=log,
             advice="read the log; the catalogue it was built from is in " + str(prepared.folder),
         )

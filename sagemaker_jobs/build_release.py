@@ -35,6 +35,7 @@ from relevance.index.local import LocalIndex
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
 from relevance.release import MANIFEST, check_files, file_entry, open_release, read_manifest
 from sagemaker_jobs.folders import PROJECT, channel, model_folder
+from sagemaker_jobs.known_vectors import encode_unknown
 
 BUILT, NO_RELEASE, SOME_REFUSED = 0, 1, 3
 ACCOMPANYING = ("settings.json", "synonyms.json")
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             described=_described(report, catalogue),
             say=_say,
             threads=given.threads,
+            known=given.known,
             catalogue_version=report.get("catalogue_version"),
             accompanying={name: (folder / name).read_bytes() for name in ACCOMPANYING if (folder / name).exists()},
         )
@@ -81,6 +83,7 @@ def build_release(
     described: str,
     say: Say,
     threads: int = 2,
+    known: Path | None = None,
     catalogue_version: int | None = None,
     accompanying: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Path:
@@ -93,6 +96,7 @@ def build_release(
         described: The catalogue in words, for the manifest and the card.
         say: Told what is going on.
         threads: How many products are encoded at once.
+        known: Folder that keeps the products' vectors for the next time; None to compute all of them.
         catalogue_version: Of the catalogue's table when the products were exported; None for those of a file.
         accompanying: Content by name, of those in ACCOMPANYING that the shop has; copied into `index/`.
 
@@ -113,7 +117,11 @@ def build_release(
     with _whole_or_nothing(output / release_id) as unfinished:
         encoder = _copy_model(models / "encoder", unfinished / "encoder", EncoderManifest)
         ranker = _copy_model(models / "ranker", unfinished / "ranker", RankerManifest)
-        vectors = None if encoder is None else _embed(products, unfinished / "encoder", say, threads)
+        vectors = (
+            None
+            if encoder is None
+            else _embed(products, unfinished / "encoder", encoder.encoder_id, known, say, threads)
+        )
         say("writing the index")
         LocalIndex.build(products, vectors, unfinished)
         for name, content in accompanying.items():
@@ -222,21 +230,27 @@ def _copy_model(source: Path, target: Path, kind: type[Manifest]) -> Manifest | 
     return kind.model_validate_json((source / MANIFEST).read_bytes())
 
 
-def _embed(products: Sequence[Product], encoder: Path, say: Say, threads: int) -> Matrix:
+def _embed(
+    products: Sequence[Product], encoder: Path, encoder_id: str, known: Path | None, say: Say, threads: int
+) -> Matrix:
     """Shape (n, d): the vector of each product."""
-    model = TextEncoder.load(encoder, threads=threads)
-    chunks = []
-    begun = time.monotonic()
-    for start in range(0, len(products), _CHUNK):
-        texts = [embedding_text(product) for product in products[start : start + _CHUNK]]
-        chunks.append(model.encode_batch(texts, max_tokens=PRODUCT_TOKENS))
-        done = start + len(texts)
-        seconds = time.monotonic() - begun
-        say(
-            f"encoding products: {done:,} of {len(products):,}, {done / seconds:,.0f}/s, "
-            f"{(len(products) - done) * seconds / done:.0f} s to go"
-        )
-    return np.concatenate(chunks)
+
+    def encode(texts: list[str]) -> Matrix:
+        model = TextEncoder.load(encoder, threads=threads)
+        chunks = []
+        begun = time.monotonic()
+        for start in range(0, len(texts), _CHUNK):
+            chunks.append(model.encode_batch(texts[start : start + _CHUNK], max_tokens=PRODUCT_TOKENS))
+            done = min(start + _CHUNK, len(texts))
+            seconds = time.monotonic() - begun
+            say(
+                f"encoding products: {done:,} of {len(texts):,}, {done / seconds:,.0f}/s, "
+                f"{(len(texts) - done) * seconds / done:.0f} s to go"
+            )
+        return np.concatenate(chunks)
+
+    texts = [embedding_text(product) for product in products]
+    return encode(texts) if known is None else encode_unknown(texts, known / f"{encoder_id}.npz", encode)
 
 
 def _git_commit() -> str | None:
@@ -267,6 +281,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--catalogue", type=Path, metavar="DIR", help="default: $SM_CHANNEL_CATALOGUE")
     parser.add_argument("--models", type=Path, metavar="DIR", help="default: $SM_CHANNEL_MODELS, or those that ship")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: $SM_MODEL_DIR")
+    parser.add_argument("--known", type=Path, metavar="DIR", help="keeps vectors from one release to the next")
     parser.add_argument("--threads", type=int, default=2, help="products encoded at once (default: 2)")
     return parser
 
