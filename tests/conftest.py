@@ -9,11 +9,18 @@ from sagemaker_jobs.catalogues import icecat
 from sagemaker_jobs.folders import data_folder
 from tests.builders import a_release
 
+pytest_plugins = ("tests.local_cloud",)
+
 # boto3 signs with these; no test ever reaches an account.
 os.environ.setdefault("AWS_ACCESS_KEY_ID", "testing")
 os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "testing")
 os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
 os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes the one local cloud down runs last, whatever the order in which files were named."""
+    items.sort(key=lambda item: item.get_closest_marker("ends_local_cloud") is not None)
 
 
 @pytest.fixture(scope="session")

@@ -229,12 +229,15 @@ const answer = () => ({
   },
 });
 
-/** Trouble is said above the products of the last answer, which stay. */
+/** Trouble is said above the products of the last answer, which stay; trying again asks what was asked in vain. */
 const troubleShooting = () => {
   const box = element("trouble");
+  let inVain = {};
   search.on("error", ({ error }) => {
+    inVain = search.getUiState(); // InstantSearch is about to go back to what was answered last
     const why = error?.status ? `${error.message} (status ${error.status})` : "it cannot be reached";
-    box.firstElementChild.textContent = `The search does not answer: ${why}. What you see is its last answer.`;
+    const left = element("hits").hasChildNodes() ? " What you see is its last answer." : "";
+    box.firstElementChild.textContent = `The search does not answer: ${why}.${left}`;
     box.hidden = false;
     element("results").setAttribute("aria-busy", "false");
   });
@@ -242,7 +245,7 @@ const troubleShooting = () => {
     element("results").setAttribute("aria-busy", String(["loading", "stalled"].includes(search.status)));
     if (search.status === "idle") box.hidden = true;
   });
-  box.lastElementChild.addEventListener("click", () => search.refresh());
+  box.lastElementChild.addEventListener("click", () => search.setUiState(inVain));
 };
 
 // ------------------------------------------------------------------------------------------------ drawer and keyboard
@@ -324,4 +327,3 @@ search.addWidgets([
 troubleShooting();
 drawer();
 search.start();
-document.querySelector("#sort select")?.setAttribute("aria-labelledby", "sort-label");

@@ -97,6 +97,7 @@ def test_a_second_make_up_reuses_all_that_is_there(local_cloud):
     assert not {"Deploy ...", "Release ...", "Gateway ..."} & {line[10:] for line in again.stdout.splitlines()}
 
 
+@pytest.mark.ends_local_cloud
 def test_make_down_leaves_no_process_of_it(local_cloud):
     state = LocalState.read(local_cloud.folder / "state.json")
 

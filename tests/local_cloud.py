@@ -1,5 +1,6 @@
-"""A local cloud of the tests' own, brought up by the very command that a person types."""
+"""A local cloud of the tests' own, brought up by the very command that a person types; one for the whole run."""
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -19,6 +20,23 @@ from local.folders import PROJECT
 KINDS = ("running shoes", "rain jacket", "wireless mouse", "coffee grinder")
 COLOURS = ("red", "blue", "green", "black", "white")
 PRODUCTS = 40
+NEWEST = dt.date(2026, 11, 1)
+
+HOSTILE = {
+    "objectID": "hostile",
+    "title": "<b>Bold</b> & \"quoted\" lamp <img src=x onerror='window.hurt = 1'>",
+    "brand": "R&D <script>window.hurt = 1</script>",
+    "categories": ["Everything", "<i>odd</i> & ends"],
+    "description": "<svg onload='window.hurt = 1'> 5 < 6 & so on",
+    "price": 5.0,
+    "currency": "EUR",
+    "attributes": {"colour": "<u>puce</u> & co"},
+    "url": "javascript:window.hurt = 1",
+    "image": "javascript:window.hurt = 1",
+    "in_stock": True,
+    "released_at": "2020-01-01",
+}
+"""Text of a catalogue that would like to be more than text. Cheapest and oldest of all."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,8 @@ def local_cloud(tmp_path_factory) -> Iterator[LocalCloud]:
     """Up for all the tests that ask for it, down behind the last of them."""
     folder = tmp_path_factory.mktemp("local-cloud")
     catalogue = folder / "my_products.jsonl"
-    catalogue.write_text("\n".join(json.dumps(product(number)) for number in range(PRODUCTS)), encoding="utf-8")
+    products = [*map(product, range(PRODUCTS)), HOSTILE]
+    catalogue.write_text("\n".join(map(json.dumps, products)), encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if name not in {"SHOP", "MAKEFLAGS", "MAKELEVEL"}}
     port = free_port()
     environment |= {"VITRINE_LOCAL_FOLDER": str(folder / "state"), "CATALOGUE": str(catalogue), "PORT": str(port)}
@@ -69,7 +88,7 @@ def local_cloud(tmp_path_factory) -> Iterator[LocalCloud]:
 
 
 def product(number: int) -> dict[str, object]:
-    """One of `PRODUCTS` products; each kind comes in each colour."""
+    """One of `PRODUCTS` products, the first the newest; each kind comes in each colour, every fifth is sold out."""
     kind, colour = KINDS[number % len(KINDS)], COLOURS[number % len(COLOURS)]
     return {
         "objectID": f"p{number}",
@@ -79,4 +98,6 @@ def product(number: int) -> dict[str, object]:
         "price": 10.0 + number,
         "currency": "EUR",
         "attributes": {"colour": colour},
+        "in_stock": number % 5 != 4,
+        "released_at": (NEWEST - dt.timedelta(days=number)).isoformat(),
     }
