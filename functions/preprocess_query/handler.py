@@ -33,7 +33,10 @@ def analyze() -> Response[str]:
     authorise(api, settings(), ANALYZE)
     asked = checked(AnalyzeRequest, json_object(api))
     release = serving(settings()).current()
-    understood = understand(PreprocessRequest(query_id=uuid.uuid4().hex, query=asked.query), release)
+    request = PreprocessRequest(
+        query_id=uuid.uuid4().hex, query=asked.query, typo_tolerance=asked.typo_tolerance is not False
+    )
+    understood = understand(request, release)
     return json_response(
         AnalyzeResponse(
             **understood.model_dump(include={"query", "normalised", "tokens", "weights", "brand", "query_id"}),

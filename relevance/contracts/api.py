@@ -47,6 +47,11 @@ Hit = Annotated[
 SnippetAttribute = Annotated[str, Field(pattern="^[^:]{1,512}(:[1-9][0-9]{0,2})?$")]
 
 
+TypoTolerance = bool | Literal["min", "strict"]
+"""Words are corrected to the nearest, so that "min" and "strict" are as true is."""
+_TYPO_TOLERANCE = 'true, false, "min" or "strict"'
+
+
 class SearchParameters(_Wire):
     """What a search may ask for; unknown parameters are refused, known ones not implemented are named in warnings."""
 
@@ -78,7 +83,7 @@ class SearchParameters(_Wire):
     highlight_post_tag: Tag = "</em>"
     snippet_ellipsis_text: Tag = "…"
     get_ranking_info: bool = Field(default=False, description="true or false")
-    typo_tolerance: bool | Literal["min", "strict"] = Field(default=True, description='true, false, "min" or "strict"')
+    typo_tolerance: TypoTolerance = Field(default=True, description=_TYPO_TOLERANCE)
     query_type: Literal["prefixLast", "prefixAll", "prefixNone"] = Field(
         default="prefixLast", description='"prefixLast", "prefixAll" or "prefixNone"'
     )
@@ -93,7 +98,7 @@ class SearchParameters(_Wire):
 
     @property
     def corrects_typos(self) -> bool:
-        """Whether misspelt words are corrected: always to the nearest, so "min" and "strict" are as true is."""
+        """Whether misspelt words are corrected."""
         return self.typo_tolerance is not False
 
 
@@ -205,6 +210,7 @@ class AnalyzeRequest(_Wire):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     query: str = Field(description="text")
+    typo_tolerance: TypoTolerance = Field(default=True, description=_TYPO_TOLERANCE)
 
 
 class AnalyzeResponse(_Answer):

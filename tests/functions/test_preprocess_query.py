@@ -24,6 +24,18 @@ def test_the_route_tells_what_a_query_means(install, release_folder, lambda_cont
     assert "vector" not in body
 
 
+@pytest.mark.parametrize(("tolerance", "corrected"), [(True, "desk kettle"), ("strict", "desk kettle"), (False, None)])
+def test_misspelt_words_are_corrected_unless_the_caller_says_no(
+    install, release_folder, lambda_context, tolerance, corrected
+):
+    install(release_folder)
+    asked = {"query": "desk kettel", "typoTolerance": tolerance}
+
+    response = lambda_handler(an_http_event("POST", "/1/analyze", asked), lambda_context)
+
+    assert json.loads(response["body"]).get("correctedQuery") == corrected
+
+
 def test_a_rare_token_weighs_more_than_a_common_one(install, release_folder, lambda_context):
     install(release_folder)
 
@@ -38,6 +50,7 @@ def test_a_rare_token_weighs_more_than_a_common_one(install, release_folder, lam
     [
         ({}, "query is missing: expected text"),
         ({"query": 5}, "query is 5: expected text"),
+        ({"query": "lamp", "typoTolerance": 1}, "typoTolerance is 1: expected true, false"),
         ({"query": "a", "lang": "en"}, '"lang" is not known: expected one of query'),
     ],
 )
