@@ -5,7 +5,7 @@ VENV := .venv/bin
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 
-.PHONY: help up down release check test layers synth bench models python-version environment test-environment
+.PHONY: help up down release check test layers synth bill bench models python-version environment test-environment
 
 help:
 	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey|online_retail CATALOGUE=file"
@@ -15,6 +15,7 @@ help:
 	@echo "make test    check, and the tests; TORCH_INDEX_URL=address where the default index has no processor-only torch"
 	@echo "make layers  the Lambda layers, for this machine and for AWS"
 	@echo "make synth   the CloudFormation templates: STAGE=dev|staging|prod|local"
+	@echo "make bill    what a stage costs a month, asleep and for every million searches: STAGE=dev|staging|prod"
 	@echo "make bench   measure the release that make up built, and write the figures into the README"
 	@echo "make models  rebuild the encoder and the ranker that ship, from their sources (minutes)"
 
@@ -55,11 +56,16 @@ layers: environment
 synth: layers
 	STAGE=$(STAGE) node_modules/.bin/cdk synth --quiet --no-notices
 
+bill: synth
+	$(VENV)/vitrine bill --stage $(STAGE)
+
 bench: test-environment
 	$(VENV)/python -m benchmarks.relevance
 	$(VENV)/python -m benchmarks.latency
 	$(VENV)/python -m benchmarks.retrieval
 	$(VENV)/python -m benchmarks.spelling
+	$(VENV)/python -m benchmarks.bill_inputs
+	$(VENV)/python -m benchmarks.bill
 	$(VENV)/python -m benchmarks.tables
 
 models: test-environment
