@@ -41,7 +41,7 @@ _CONTEXT = cast(
 @contextmanager
 def front_door(
     release: Path, watch: Callable[[str, str], object] = lambda body, logged: None
-) -> Iterator[Callable[[str], dict[str, Any]]]:
+) -> Iterator[Callable[[str], str]]:
     """Serve a release that lies in a folder; yields a call from a query to the body of the answer.
 
     Keys, pointer, envelope, logs and metrics are all there; while this is open logs go nowhere but, behind each answer
@@ -71,14 +71,14 @@ def front_door(
         move_pointer(release.name, settings["POINTER_TABLE"], "products")
         write_keys(settings["KEY_PARAMETER"], KeyRing(search=(key_hash(_KEY),)))
 
-        def ask(query: str) -> dict[str, Any]:
+        def ask(query: str) -> str:
             said.seek(0)
             said.truncate()
             answer = lambda_handler(_event(query), _CONTEXT)
             if answer["statusCode"] != 200:
                 raise RuntimeError(f"{query!r}: {answer['statusCode']} {answer['body']}")
             watch(answer["body"], said.getvalue())
-            return cast(dict[str, Any], json.loads(answer["body"]))
+            return cast(str, answer["body"])
 
         try:
             yield ask

@@ -36,17 +36,17 @@ def measure(release: Release, queries: Sequence[str], warm_up: Sequence[str]) ->
     def rerank(request: RerankRequest) -> None:
         rerank_rows(request, release)
 
-    measured = [_timed("search, all four stages", whole, queries, warm_up)]
-    measured.append(_timed("understand, query encoder included", understood, queries, warm_up))
+    measured = [timed("search, all four stages", whole, queries, warm_up)]
+    measured.append(timed("understand, query encoder included", understood, queries, warm_up))
     if release.encoder is not None:
-        measured.append(_timed("of which the encoder", release.encoder.encode, queries, warm_up))
+        measured.append(timed("of which the encoder", release.encoder.encode, queries, warm_up))
     read = [understood(query) for query in queries]
-    measured.append(_timed("retrieve and fuse", lambda query: release.index.retrieve(query, PAGING_DEPTH), read))
+    measured.append(timed("retrieve and fuse", lambda query: release.index.retrieve(query, PAGING_DEPTH), read))
     if release.scorer is not None:
         requests = [_rerank_request(query, release) for query in read]
-        measured.append(_timed(f"re-rank at most {RERANK_LIMIT}, features included", rerank, requests))
+        measured.append(timed(f"re-rank at most {RERANK_LIMIT}, features included", rerank, requests))
     pages = [release.index.retrieve(query, PAGING_DEPTH).rows[:20] for query in read]
-    measured.append(_timed("read the records of a page of 20", release.index.records, pages))
+    measured.append(timed("read the records of a page of 20", release.index.records, pages))
     return measured
 
 
@@ -57,9 +57,10 @@ def _rerank_request(understood: UnderstoodQuery, release: Release) -> RerankRequ
     )
 
 
-def _timed(
+def timed(
     what: str, call: Callable[[Any], object], asked: Sequence[Any], warm_up: Iterable[Any] | None = None
 ) -> dict[str, Any]:
+    """p50 and p99 in ms of a call, over everything that is asked, behind a warm-up; `what` names it."""
     for one in asked[:WARM_UP] if warm_up is None else warm_up:
         call(one)
     gc.collect()
@@ -81,7 +82,7 @@ def main() -> int:
     judged = [query for query in read_judgments(given.data) if query not in derived]
     queries = derived[WARM_UP:] + judged
     with front_door(given.release) as ask:
-        handled = _timed("in the handler: a whole request", ask, queries, warm_up=derived[:WARM_UP])
+        handled = timed("in the handler: a whole request", ask, queries, warm_up=derived[:WARM_UP])
     measured = [handled, *measure(release, queries, warm_up=derived[:WARM_UP])]
     for entry in measured:
         print(f"{entry['what']:45} p50 {entry['p50_ms']:7.2f} ms   p99 {entry['p99_ms']:7.2f} ms")

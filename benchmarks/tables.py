@@ -28,6 +28,13 @@ _ENGINES = {
     "fused": "Vitrine, fused",
     "reranked": "Vitrine, fused and re-ranked",
 }
+_MISSING = (
+    "whole query",
+    "one letter missing",
+    "two letters missing",
+    "three letters missing",
+    "four letters missing",
+)
 _COUNTINGS = {"ndcg": "unjudged as bad", "ndcg_judged": "judged only"}
 
 
@@ -126,6 +133,25 @@ def bill_table(results: Results) -> str:
         f"{_table(['prod', 'item', 'US dollars'], items)}\n"
         f"Prices of {prod['region']} as of {prod['prices_read']}, no free tier subtracted. Assumed: {assumed}. "
         f"Measured: {_circumstances(results)}\n"
+    )
+
+
+def search_as_you_type_table(results: Results) -> str:
+    """Milliseconds of a keystroke, then nDCG@10 while the last word is being typed."""
+    rows = [[entry["what"], f"{entry['p50_ms']:.1f}", f"{entry['p99_ms']:.1f}"] for entry in results["measured"]]
+    times = _table(["warm, one thread", "p50 ms", "p99 ms"], rows)
+    early = [
+        [
+            _MISSING[entry["missing"]],
+            str(entry["queries"]),
+            *(f"{entry[how]['ndcg']:.3f} / {entry[how]['ndcg_judged']:.3f}" for how in ("completed", "as_typed")),
+        ]
+        for entry in results["early"]
+    ]
+    heads = ["nDCG@10, unjudged as bad / judged only", "queries", "last word completed", "taken as typed"]
+    return (
+        f"{times}\n{_table(heads, early)}\n{results['keystrokes']:,} keystrokes, none asked before. "
+        f"{_circumstances(results)}\n"
     )
 
 

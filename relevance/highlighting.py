@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from relevance.text import UNITS, analyse, normalise, words
@@ -31,6 +31,8 @@ _NUMBERS = (
     rf"|(?<![^\W_{_CJK}])\d++(?:,\d{{3}}(?!\d)|\.\d++)*+[^\W_{_CJK}]*+"
 )
 _WORD = re.compile(rf"{_NUMBERS}|[{_CJK}]|[^\W_{_CJK}]++|&")
+_PLAIN = re.compile(rf"(?!and$)[^\W\d_{_CJK}]+")
+_UNIT_TOKENS = frozenset(token for ways in UNITS.values() for way in ways for token in analyse(way))
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _SPECIAL = re.compile(r'[&<>"]')
 
@@ -53,6 +55,11 @@ class _Letters(dict[int, str]):
 _LETTERS = _Letters({ord("&"): "&"})  # read aloud as "and"
 
 
+def _letters(text: str) -> str:
+    """A text of the same length in small base letters: what words are looked for in."""
+    return text.lower() if text.isascii() else text.translate(_LETTERS)
+
+
 @dataclass(frozen=True)
 class Tags:
     """What the caller wants around the words found, and where a snippet was cut; put in as they are, not escaped."""
@@ -61,14 +68,13 @@ class Tags:
     post: str = "</em>"
     ellipsis: str = "…"
 
-    @property
-    def escapes(self) -> bool:
-        """Whether text is to be escaped: not for InstantSearch, which asks for marks of its own and then escapes."""
-        return (self.pre, self.post) != INSTANT_SEARCH_TAGS
+    @cached_property
+    def text(self) -> Callable[[str], str]:
+        """What is done to a text outside or inside the tags.
 
-    def text(self, text: str) -> str:
-        """A text outside or inside the tags."""
-        return escaped(text) if self.escapes else text
+        It is escaped, but not for InstantSearch, which asks for marks of its own and then escapes by itself.
+        """
+        return str if (self.pre, self.post) == INSTANT_SEARCH_TAGS else escaped
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,10 @@ class Highlighter:
         self._last = next((token for token, word in self._typed.items() if word == unfinished), None)
         self._tags = tags or Tags()
         # A stem begins as its words do, so that most words need no analysis.
-        self._initials = {token[0] for token in self._stands_for} | ({"&"} if "and" in self._stands_for else set())
+        self._initials = frozenset(token[0] for token in self._stands_for) | (
+            {"&"} if "and" in self._stands_for else set()
+        )
+        self._words = _words_beginning(self._initials) if _is_plain(self._stands_for) else _WORD
         self._left = SEARCHED_CHARACTERS
 
     def results(
@@ -158,7 +167,7 @@ class Highlighter:
     def _snippet(self, text: str, length: int) -> dict[str, Any]:
         searched = self._searched(text, least=_SNIPPET_CHARACTERS)
         found = self._find(searched)
-        spans = [match.span() for match in _WORD.finditer(searched.translate(_LETTERS)) if match[0] != "&"]
+        spans = [match.span() for match in _WORD.finditer(_letters(searched)) if match[0] != "&"]
         first = 0
         if found.spans:
             at = next((number for number, span in enumerate(spans) if span[1] > found.spans[0][0]), len(spans))
@@ -179,12 +188,12 @@ class Highlighter:
         return text
 
     def _find(self, text: str) -> _Found:
-        letters = text.translate(_LETTERS)
+        letters = _letters(text)
         if self._initials.isdisjoint(letters):
             return _NOTHING
         spans: list[tuple[int, int]] = []
         seen: set[str] = set()
-        for match in _WORD.finditer(letters):
+        for match in self._words.finditer(letters):
             start, end = match.span()
             if letters[start] not in self._initials:
                 continue
@@ -204,11 +213,11 @@ class Highlighter:
     def _marked(self, text: str, spans: Iterable[tuple[int, int]], start: int, end: int) -> str:
         """The text from `start` to `end`, escaped, with the tags around the spans that lie within."""
         parts: list[str] = []
+        tags = self._tags
         written = start
         for span_start, span_end in spans:
             from_, to = max(span_start, start), min(span_end, end)
             if from_ < to:
-                tags = self._tags
                 parts += (tags.text(text[written:from_]), tags.pre, tags.text(text[from_:to]), tags.post)
                 written = to
         return "".join(parts) + self._tags.text(text[written:end])
@@ -217,6 +226,17 @@ class Highlighter:
         if not found.spans:
             return "none"
         return "full" if len(found.tokens) == len(self._typed) else "partial"
+
+
+def _is_plain(tokens: Iterable[str]) -> bool:
+    """Whether tokens are words of letters only, none of them a unit: what is found then has no number before it."""
+    return all(_PLAIN.fullmatch(token) and token not in _UNIT_TOKENS for token in tokens)
+
+
+@lru_cache(maxsize=1 << 10)
+def _words_beginning(initials: frozenset[str]) -> re.Pattern[str]:
+    """Finds the words that begin with one of some letters: a tenth of all, so that most need not be looked at."""
+    return re.compile(rf"(?<![^\W_{_CJK}])[{''.join(sorted(initials))}][^\W_{_CJK}]*+")
 
 
 def _tokens(word: str) -> tuple[str, ...]:
@@ -230,10 +250,9 @@ def _remembered(word: str) -> tuple[str, ...]:
 
 def _is_whole(text: str, spans: Sequence[tuple[int, int]]) -> bool:
     """Whether no word stands outside the spans."""
-    letters = text.translate(_LETTERS)
     ends = [0, *(end for _, end in spans)]
     starts = [*(start for start, _ in spans), len(text)]
-    return not any(_LETTER_OR_DIGIT.search(letters, end, start) for end, start in zip(ends, starts, strict=True))
+    return not any(_LETTER_OR_DIGIT.search(text, end, start) for end, start in zip(ends, starts, strict=True))
 
 
 def escaped(text: str) -> str:

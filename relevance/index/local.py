@@ -117,7 +117,8 @@ class LocalIndex:
         fused = fused_scores(scores, self._cosines(query, rows), lexical_share=self._retrieval.lexical_share)
         best = np.argsort(-fused, kind="stable")
         if not everything:
-            found = count + self._without_a_word(query, added)
+            # Where all word matches are at hand, nothing that came by meaning alone holds a word.
+            found = count + (len(added) if count <= len(matched) else self._without_a_word(query, added))
             return Retrieved(rows[best[:limit]], fused[best[:limit]], found)
         whole = np.union1d(all_matched, by_meaning)
         if sort is None:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from relevance.arrays import Rows
 from relevance.contracts.products import Product
@@ -64,7 +65,7 @@ class ProductRecords:
     def read(self, rows: Rows) -> list[dict[str, Any]]:
         """The records of some rows, in that order."""
         spans = zip(self._offsets[rows].tolist(), self._offsets[rows + 1].tolist(), strict=True)
-        return [json.loads(self._data[start:end]) for start, end in spans]
+        return [from_json(self._data[start:end], cache_strings="keys") for start, end in spans]
 
     def rows(self, product_ids: Sequence[str]) -> Rows:
         """Shape (len(product_ids),): the row of each id, -1 where this release has no such product."""
