@@ -19,8 +19,9 @@ os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes the one local cloud down runs last, whatever the order in which files were named."""
-    items.sort(key=lambda item: item.get_closest_marker("ends_local_cloud") is not None)
+    """The tests share one local cloud: who changes its catalogue comes after who searches it, who ends it last."""
+    late = ("changes_catalogue", "ends_local_cloud")
+    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in reversed(late)])
 
 
 @pytest.fixture(scope="session")

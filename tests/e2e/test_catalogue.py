@@ -4,7 +4,7 @@ import pytest
 
 from local.state import LocalState
 
-pytestmark = [pytest.mark.local_cloud, pytest.mark.slow]
+pytestmark = [pytest.mark.local_cloud, pytest.mark.changes_catalogue, pytest.mark.slow]
 
 
 def search(local_cloud, query, **parameters):
