@@ -12,6 +12,7 @@ from typing import Any
 from cli.bill import add_bill_command
 from cli.catalogue import add_catalogue_commands
 from cli.keys import add_key_commands
+from functions.aws.old_releases import delete_old_releases
 from functions.aws.release_store import publish_release
 from relevance.errors import VitrineError
 from relevance.release import open_release
@@ -65,6 +66,14 @@ def publish(given: argparse.Namespace) -> None:
     print(f"live: {publish_release(given.folder, given.bucket, given.table, given.index)}")
 
 
+def prune(given: argparse.Namespace) -> None:
+    """Delete old releases, and say which; a deleted one can be brought back for as long as the stage keeps versions."""
+    if given.keep < 1:
+        raise VitrineError(f"--keep is {given.keep}: expected at least 1")
+    deleted = delete_old_releases(given.bucket, given.table, given.keep)
+    print("\n".join(f"deleted: {release_id}" for release_id in deleted) or "no release is old enough")
+
+
 def _ask(address: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
     request = urllib.request.Request(
         f"{address}/1/indexes/products/query",
@@ -92,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     asking.add_argument("--key", default=LOCAL_KEY, help="default: the local shop's search key")
     asking.set_defaults(command=search)
 
-    release = commands.add_parser("release", help="check or publish a release").add_subparsers(
+    release = commands.add_parser("release", help="check, publish or delete releases").add_subparsers(
         required=True, metavar="ACTION"
     )
     checking = release.add_parser("check", help="open it as a function would")
@@ -100,10 +109,14 @@ def _parser() -> argparse.ArgumentParser:
     checking.set_defaults(command=check_release)
     publishing = release.add_parser("publish", help="upload it and make it live")
     publishing.add_argument("folder", type=Path)
-    publishing.add_argument("--bucket", required=True, help="the storage stack's output ReleaseBucket")
-    publishing.add_argument("--table", required=True, help="the storage stack's output PointerTable")
     publishing.add_argument("--index", default="products", help="default: products")
     publishing.set_defaults(command=publish)
+    pruning = release.add_parser("prune", help="delete old ones, but none that is in use")
+    pruning.add_argument("--keep", type=int, default=5, metavar="N", help="of the newest; default: 5")
+    pruning.set_defaults(command=prune)
+    for action in (publishing, pruning):
+        action.add_argument("--bucket", required=True, help="the storage stack's output ReleaseBucket")
+        action.add_argument("--table", required=True, help="the storage stack's output PointerTable")
 
     add_key_commands(commands)
     add_catalogue_commands(commands)
