@@ -83,8 +83,7 @@ def change(manner: Manner, object_id: Any, fields: Record) -> Change:
         raise BadRequest(f"objectID is missing: expected {_PRODUCT['objectID']}")
     if not (isinstance(object_id, str) and 0 < len(object_id) <= 512 and object_id.strip()):
         raise BadRequest(f"objectID is {shortened(object_id)}: expected {_PRODUCT['objectID']}")
-    if len(object_id.encode()) > MAX_ID_BYTES:
-        raise BadRequest(f"objectID is {shortened(object_id)}: expected at most {MAX_ID_BYTES:,} bytes in UTF-8")
+    check_id(object_id)
     if (named := fields.get("objectID", object_id)) != object_id:
         raise BadRequest(f"objectID is {shortened(named)} in the body: expected {shortened(object_id)}")
     return Change(manner, object_id, {} if manner == "delete" else fields | {"objectID": object_id})
@@ -106,11 +105,15 @@ def product_record(fields: Record) -> Record:
     return record
 
 
+def check_id(object_id: str, *, where: str = "") -> None:
+    """Raise BadRequest if an id is longer than the catalogue's table takes; `where` stands before the field's name."""
+    if len(object_id.encode()) > MAX_ID_BYTES:
+        raise BadRequest(f"{where}objectID is {shortened(object_id)}: expected at most {MAX_ID_BYTES:,} bytes in UTF-8")
+
+
 def check_size(record: Record) -> None:
     """Raise BadRequest if a record, or its id, is larger than the catalogue's table takes."""
-    object_id = record["objectID"]
-    if len(object_id.encode()) > MAX_ID_BYTES:
-        raise BadRequest(f"objectID is {shortened(object_id)}: expected at most {MAX_ID_BYTES:,} bytes in UTF-8")
+    check_id(record["objectID"])
     size_bytes = len(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode())
     if size_bytes > MAX_PRODUCT_BYTES:
         raise BadRequest(

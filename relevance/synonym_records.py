@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from relevance.catalogue_changes import check_id
 from relevance.complaints import complaints, expectations, shortened
 from relevance.contracts.synonyms import SYNONYM_KINDS
 from relevance.errors import BadRequest
@@ -35,6 +36,7 @@ def synonym_record(given: Any, *, object_id: str | None = None, where: str = "")
         synonym = kind.model_validate(given | ({} if object_id is None else {"objectID": object_id}), by_name=False)
     except ValidationError as error:
         raise BadRequest("; ".join(f"{where}{said}" for said in complaints(error, expectations(kind)))) from None
+    check_id(synonym.object_id, where=where)
     return synonym.model_dump(mode="json", by_alias=True)
 
 

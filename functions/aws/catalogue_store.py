@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.aws.clients import dynamodb_once
 from functions.aws.release_store import StoreUnavailable
+from relevance.contracts.catalogue_api import MAX_ID_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
@@ -86,7 +87,7 @@ class CatalogueStore:
 
     def read(self, kind: Kind, ids: Collection[str]) -> dict[str, Stored]:
         """The records that there are, by id."""
-        keys = [self._key(kind, one) for one in dict.fromkeys(ids)]
+        keys = [self._key(kind, one) for one in dict.fromkeys(ids) if _can_be_key(one)]
         with ThreadPoolExecutor(_PARALLEL) as pool:
             found = list(pool.map(self._read_chunk, _chunks(keys, _READS_PER_CALL)))
         return {_id_of(item): _opened(item) for item in chain.from_iterable(found)}
@@ -113,7 +114,8 @@ class CatalogueStore:
         Returns:
             For each record that the table did not take in time: its id, and why.
         """
-        chunks = list(_chunks([self._write_request(kind, *pair) for pair in records.items()], _WRITES_PER_CALL))
+        wanted = [pair for pair in records.items() if pair[1] is not None or _can_be_key(pair[0])]
+        chunks = list(_chunks([self._write_request(kind, *pair) for pair in wanted], _WRITES_PER_CALL))
         failed: dict[str, str] = {}
 
         def write_chunk(chunk: "Sequence[WriteRequestTypeDef]") -> dict[str, str]:
@@ -258,6 +260,11 @@ class CatalogueStore:
         if record is None:
             return {"DeleteRequest": {"Key": key}}
         return {"PutRequest": {"Item": key | _content(record)}}
+
+
+def _can_be_key(one: str) -> bool:
+    """Whether the table could have a record of this id; asked for another, it refuses the whole call."""
+    return 0 < len(one.encode()) <= MAX_ID_BYTES
 
 
 def as_text(record: Record) -> str:

@@ -26,6 +26,7 @@ from functions.routes import (
     ROUTES,
     SAVE_BATCH,
     SAVE_OBJECT,
+    SAVE_SYNONYMS,
     SEARCH,
     SEARCH_BY_ADDRESS,
     SEARCH_FACET,
@@ -351,6 +352,9 @@ def _extremes() -> Iterator[Hostile]:
         (200, 400),
     )
 
+    synonym = {"objectID": "🔥" * 512, "type": "synonym", "synonyms": ["a", "b"]}
+    yield _posted(SAVE_SYNONYMS, "an objectID of 512 emoji", [synonym], (400,), "[0].objectID is")
+
 
 def _bodies() -> Iterator[Hostile]:
     for route in ROUTES:
@@ -469,7 +473,7 @@ def _addresses() -> Iterator[Hostile]:
         yield Hostile(f"{_of(route)} with a query", "GET", f"{route.path}?x=%00&y={'z' * 2000}", None, (200,))
 
 
-def _posted(route: Route, name: str, body: dict[str, Any], expected: tuple[int, ...], says: str = "") -> Hostile:
+def _posted(route: Route, name: str, body: Any, expected: tuple[int, ...], says: str = "") -> Hostile:
     """Lone surrogates are sent as JSON's escapes, which is how they arrive."""
     return Hostile(f"{_of(route)} {name}", route.method, _path(route), json.dumps(body).encode(), expected, says)
 

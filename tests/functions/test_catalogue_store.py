@@ -151,3 +151,11 @@ def test_progress_is_told_up_to_the_last_record(store):
 
 def item(one):
     return {"part": {"S": "products#product#00"}, "id": {"S": one}, "content": {"S": "{}"}, "revision": {"S": "0"}}
+
+
+@pytest.mark.parametrize("one", ["", "x" * 1025, "\u00e9" * 513])
+def test_an_id_that_no_record_can_have_is_not_asked_for(settings, one):
+    store = CatalogueStore("a-table-that-is-not-there", "products", 0.0)
+
+    assert store.read("product", [one]) == {}
+    assert store.write("synonym", {one: None}) == {}

@@ -99,6 +99,17 @@ def test_a_body_said_to_be_base64_that_is_none_is_refused(gateway, body):
     assert (answer.status, json.loads(answer.body)["status"]) == (400, 400)
 
 
+@pytest.mark.parametrize("route", [SEARCH, ANALYZE, ADD_OBJECT], ids=lambda route: route.path)
+def test_half_a_surrogate_pair_that_the_gateway_passed_on_is_a_question_mark(gateway, route):
+    event = http_event(route.method, route.path.replace("{index}", "products"), b"", ADMIN)
+    field = "title" if route is ADD_OBJECT else "query"
+
+    answer = gateway.answer(event | {"body": f'{{"{field}": "lamp \ud83d"}}'})
+
+    assert answer.status == 200
+    assert json.loads(answer.body).get("query", "lamp ?") == "lamp ?"
+
+
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_a_path_that_the_gateway_left_encoded_is_answered(gateway, path):
     event = http_event("POST", path, b"{}", ADMIN) | {"rawPath": path}
