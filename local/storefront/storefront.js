@@ -45,6 +45,18 @@ const label = (facet) => {
   return words[0].toUpperCase() + words.slice(1);
 };
 
+const BOUNDS = { ">=": "from", "<=": "up to" };
+
+/** A chosen filter as it is listed above the products. */
+const inWords = (item) => ({
+  ...item,
+  label: label(item.attribute),
+  refinements: item.refinements.map((chosen) => {
+    if (item.attribute === "in_stock") return { ...chosen, label: "yes" };
+    return chosen.operator in BOUNDS ? { ...chosen, label: `${BOUNDS[chosen.operator]} ${chosen.value}` } : chosen;
+  }),
+});
+
 const productsCounted = (count) => `${whole.format(count)} ${count === 1 ? "product" : "products"}`;
 
 const price = ({ price: amount, currency }) => {
@@ -112,8 +124,10 @@ const nothingFound = (results, { html }) => {
     <div class="nothing">
       <h2>${results.query ? html`Nothing for “${results.query}”` : "Nothing here"}</h2>
       <p>${filtered ? "No product passes all the filters." : "Try fewer or other words."}</p>
-      ${filtered && html`<button type="button" onClick=${withoutFilters}>Remove all filters</button>`}
-      ${results.query && html`<button type="button" onClick=${() => search.setUiState({})}>Show all products</button>`}
+      <div>
+        ${filtered && html`<button type="button" onClick=${withoutFilters}>Remove all filters</button>`}
+        ${results.query && html`<button type="button" onClick=${startAgain}>Show all products</button>`}
+      </div>
     </div>
   `;
 };
@@ -167,7 +181,8 @@ const facetsOfTheShop = async () => {
 
 const values = (facet, container) => {
   const title = label(facet);
-  const make = panel({ templates: { header: () => title } })(refinementList);
+  const hidden = ({ items, results }) => !items.length && !results.nbHits;
+  const make = panel({ hidden, templates: { header: () => title } })(refinementList);
   return make({
     container,
     attribute: facet,
@@ -201,6 +216,8 @@ const inStockOnly = () =>
     templates: { labelText: () => "In stock only" },
   });
 
+const startAgain = () => search.setUiState({ [INDEX]: {} });
+
 const withoutFilters = () =>
   search.setUiState((states) => {
     const kept = Object.entries(states[INDEX] ?? {}).filter(([part]) => !FILTERS.includes(part) && part !== "page");
@@ -223,6 +240,9 @@ const answer = () => ({
     element("heading").textContent = shownQuery ? `“${shownQuery}”` : "All products";
     document.title = shownQuery ? `${shownQuery} · Vitrine` : "Vitrine: demo shop";
     const refined = results.getRefinements().length;
+    for (const chosen of document.querySelectorAll(".ais-CurrentRefinements-category")) {
+      chosen.lastElementChild.setAttribute("aria-label", `Remove ${chosen.firstElementChild.textContent}`);
+    }
     element("refined").hidden = !refined;
     element("refined").textContent = refined ? ` ${refined}` : "";
     element("show-results").textContent = `Show ${productsCounted(results.nbHits)}`;
@@ -314,7 +334,7 @@ search.addWidgets([
   clearRefinements({ container: "#clear", templates: { resetLabel: () => "Clear all" } }),
   currentRefinements({
     container: "#current",
-    transformItems: (items) => items.map((item) => ({ ...item, label: label(item.attribute) })),
+    transformItems: (items) => items.map(inWords),
   }),
   hits({ container: "#hits", templates: { item: card, empty: nothingFound } }),
   pagination({ container: "#pagination", padding: 2, scrollTo: "#results" }),

@@ -1,3 +1,4 @@
+from relevance.catalogue import read_catalogue
 from relevance.contracts.products import Product
 from sagemaker_jobs.folders import PROJECT
 
@@ -12,3 +13,11 @@ def test_the_catalogue_format_lists_every_field_in_the_words_of_a_refusal():
     ]
 
     assert unlisted == []
+
+
+def test_every_line_of_the_example_shop_is_taken():
+    lines = (PROJECT / "docs" / "examples" / "small_shop.jsonl").read_bytes().splitlines()
+
+    catalogue = read_catalogue(lines)
+
+    assert (len(catalogue.products), catalogue.refused, catalogue.warnings) == (len(lines), (), ())
