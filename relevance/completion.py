@@ -41,11 +41,8 @@ class Completions:
 
     @classmethod
     def open(cls, index: Path) -> Self:
-        """Read what `save` wrote; a release from before there was such a file completes nothing."""
-        file = index / _FILE
-        if not file.exists():
-            return cls({})
-        lines = (line.split("\t") for line in file.read_text(encoding="utf-8").splitlines())
+        """Read what `save` wrote."""
+        lines = (line.split("\t") for line in (index / _FILE).read_text(encoding="utf-8").splitlines())
         return cls({word: int(count) for word, count in lines})
 
     def save(self, index: Path) -> None:

@@ -27,15 +27,19 @@ def search_facet(
     Values come by how many products of the result set have them; `processing_time_ms` is left to the caller.
 
     Raises:
-        BadRequest: If there is no such facet.
+        BadRequest: If there is no such facet, or the shop's settings do not let it be searched in.
     """
     if name not in release.index.facet_names:
         known = ", ".join(release.index.facet_names)
         raise BadRequest(f"{shortened(name)} is no facet of this index: expected one of {known}")
-    understood = stages.understand(preprocess_request(query_id, parameters))
+    if not release.index.settings.searches_facet(name):
+        raise BadRequest(f"{name} is not searched in: expected searchable({name}) in the setting attributesForFaceting")
+    understood = stages.understand(preprocess_request(query_id, parameters, release.index.settings))
     members = release.index.retrieve(understood, 0, both(sealed, condition_of(parameters)), members=True).members
     assert members is not None  # they were asked for
-    counts = release.index.facets(members, [name], _ALL_VALUES)[name].counts
+    counts = release.index.facets(
+        members, [name], _ALL_VALUES, alphabetical=parameters.sort_facet_values_by == "alpha"
+    )[name].counts
     beginnings = words(parameters.facet_query)
     tags = Tags(parameters.highlight_pre_tag, parameters.highlight_post_tag)
     found = [

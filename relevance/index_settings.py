@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from relevance.complaints import complaints, expectations
 from relevance.contracts.settings import IndexSettings
 from relevance.errors import BadRequest
+from relevance.sorting import SORTS
 
 NOT_IMPLEMENTED = frozenset(
     """
@@ -26,6 +27,13 @@ NOT_IMPLEMENTED = frozenset(
 )
 """Settings of Algolia's that its clients may send and that change nothing here; an answer names those it met."""
 
+KEPT = frozenset(
+    {"searchableAttributes", "queryLanguages", "removeWordsIfNoResults", "enableRules", "enablePersonalization"}
+)
+"""Settings that are read back as they were written, before there is what they speak of."""
+
+_SUFFIXES = ", ".join(f"_{suffix}" for suffix in SORTS)
+
 
 def changed_settings(before: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The settings behind a change, and which of those given change nothing.
@@ -40,8 +48,12 @@ def changed_settings(before: Mapping[str, Any], given: Mapping[str, Any]) -> tup
     idle = sorted(NOT_IMPLEMENTED & given.keys())
     wanted = {name: value for name, value in given.items() if name not in idle}
     try:
-        IndexSettings.model_validate(wanted, by_alias=True, by_name=False)
+        settings = IndexSettings.model_validate(wanted, by_alias=True, by_name=False)
     except ValidationError as error:
         raise BadRequest("; ".join(complaints(error, expectations(IndexSettings)))) from None
     after = {name: value for name, value in (dict(before) | wanted).items() if value is not None}
-    return after, [f"{name} is not implemented and changes nothing" for name in idle]
+    warnings = [f"{name} is not implemented and changes nothing" for name in idle]
+    warnings += [f"{name} is kept, and changes nothing yet" for name in sorted(KEPT & wanted.keys())]
+    unsorted = [name for name in settings.replica_names if not name.endswith(tuple(f"_{suffix}" for suffix in SORTS))]
+    warnings += [f"replicas: {name} sorts by nothing: expected a name that ends in {_SUFFIXES}" for name in unsorted]
+    return after, warnings

@@ -24,7 +24,7 @@ NOT_IMPLEMENTED = frozenset(
     percentileComputation personalizationImpact queryLanguages ranking
     removeStopWords removeWordsIfNoResults renderingContent replaceSynonymsInHighlight reRankingApplyFilter
     responseFields restrictHighlightAndSnippetArrays restrictSearchableAttributes ruleContexts semanticSearch
-    similarQuery sortFacetValuesBy sumOrFiltersScores tagFilters
+    similarQuery sumOrFiltersScores tagFilters
     """.split()  # noqa: SIM905 (seventy lines of one name each would be no easier to read)
 )
 """Parameters of Algolia's that its clients may send and that change nothing here; an answer names those it met."""

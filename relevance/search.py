@@ -9,6 +9,7 @@ import numpy as np
 from relevance.arrays import Matrix, Rows
 from relevance.bm25 import inverse_document_frequencies
 from relevance.contracts.api import PAGING_DEPTH, FacetStats, SearchParameters, SearchResponse
+from relevance.contracts.settings import IndexSettings
 from relevance.contracts.stages import (
     Degradation,
     PreprocessRequest,
@@ -139,12 +140,13 @@ def rerank_rows(request: RerankRequest, release: Release) -> RerankResponse:
     )
 
 
-def preprocess_request(query_id: str, parameters: SearchParameters) -> PreprocessRequest:
-    """What stage 1 is asked for one search."""
+def preprocess_request(query_id: str, parameters: SearchParameters, settings: IndexSettings) -> PreprocessRequest:
+    """What stage 1 is asked for one search; what the caller leaves open is as the shop has set it."""
+    asked = "typo_tolerance" in parameters.model_fields_set
     return PreprocessRequest(
         query_id=query_id,
         query=parameters.query,
-        typo_tolerance=parameters.corrects_typos,
+        typo_tolerance=parameters.corrects_typos if asked else settings.typo_tolerance is not False,
         complete=parameters.query_type != "prefixNone",
         synonyms=parameters.synonyms,
     )
@@ -165,7 +167,7 @@ def search(
     `sealed` holds beside the request's own filters, whatever those say; `sort` is the order of a replica.
     """
     index = release.index
-    understood = stages.understand(preprocess_request(query_id, parameters))
+    understood = stages.understand(preprocess_request(query_id, parameters, index.settings))
     degraded: list[Degradation] = list(understood.degraded)
     if understood.release != release.release_id:
         raise ReleaseRefused(f"the query was read by release {understood.release}, open is {release.release_id}")
@@ -205,7 +207,7 @@ def search(
     hits = [
         _retrieved(record, parameters.attributes_to_retrieve)
         | highlighter.results(record, highlighted, parameters.attributes_to_snippet)
-        for record in index.records(shown)
+        for record in (_shown(record, index.settings) for record in index.records(shown))
     ]
     if parameters.get_ranking_info:
         head = retrieved.rows[: RERANK_LIMIT if sort is None else 0]
@@ -246,6 +248,18 @@ def _window(parameters: SearchParameters) -> tuple[int, int]:
         return parameters.page * parameters.hits_per_page, parameters.hits_per_page
     length = parameters.hits_per_page if parameters.length is None else parameters.length
     return parameters.offset or 0, length
+
+
+def _shown(record: dict[str, Any], settings: IndexSettings) -> dict[str, Any]:
+    """A record without what the shop never shows."""
+    for hidden in settings.unretrievable_attributes or ():
+        *parents, name = hidden.split(".")
+        holder: Any = record
+        for parent in parents:
+            holder = holder.get(parent) if isinstance(holder, dict) else None
+        if isinstance(holder, dict):
+            holder.pop(name, None)
+    return record
 
 
 def _retrieved(record: dict[str, Any], wanted: list[str]) -> dict[str, Any]:
@@ -294,10 +308,12 @@ def _facets(
 ) -> tuple[dict[str, FacetCount] | None, list[str]]:
     if members is None or not parameters.facets:
         return None, []
-    wanted = list(dict.fromkeys(index.facet_names if "*" in parameters.facets else parameters.facets))
-    known = [name for name in wanted if name in index.facet_names]
+    counted = [name for name in index.facet_names if name not in index.settings.uncounted_facets]
+    wanted = list(dict.fromkeys(counted if "*" in parameters.facets else parameters.facets))
+    known = [name for name in wanted if name in counted]
     warnings = [f"facets: {name} is no facet of this index" for name in wanted if name not in known]
-    return index.facets(members, known, parameters.max_values_per_facet), warnings
+    alphabetical = parameters.sort_facet_values_by == "alpha"
+    return index.facets(members, known, parameters.max_values_per_facet, alphabetical=alphabetical), warnings
 
 
 def _stats(numbers: tuple[float, float, float, float]) -> FacetStats:

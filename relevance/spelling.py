@@ -74,9 +74,8 @@ class Spelling:
 
     @classmethod
     def open(cls, index: Path) -> Self:
-        """Read what `save` wrote; a release from before there was such a file corrects nothing."""
-        file = index / _FILE
-        return cls(**json.loads(file.read_bytes())) if file.exists() else cls({}, ())
+        """Read what `save` wrote."""
+        return cls(**json.loads((index / _FILE).read_bytes()))
 
     def save(self, index: Path) -> None:
         """Write the words into a release's `index/`."""

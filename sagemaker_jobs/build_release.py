@@ -29,6 +29,7 @@ from relevance.catalogue import Catalogue, read_catalogue
 from relevance.contracts.manifest import ReleaseManifest
 from relevance.contracts.models import EncoderManifest, RankerManifest
 from relevance.contracts.products import Product
+from relevance.contracts.settings import IndexSettings
 from relevance.encoder import TextEncoder
 from relevance.errors import CatalogueError, ReleaseRefused, VitrineError
 from relevance.index.local import LocalIndex
@@ -38,7 +39,8 @@ from sagemaker_jobs.folders import PROJECT, channel, model_folder
 from sagemaker_jobs.known_vectors import encode_unknown
 
 BUILT, NO_RELEASE, SOME_REFUSED = 0, 1, 3
-ACCOMPANYING = ("settings.json", "synonyms.json")
+SETTINGS = "settings.json"
+ACCOMPANYING = (SETTINGS, "synonyms.json")
 """What a shop has set for its index, beside the products."""
 ARTEFACTS = PROJECT / "models" / "artefacts"
 _CHUNK = 512
@@ -123,7 +125,9 @@ def build_release(
             else _embed(products, unfinished / "encoder", encoder.encoder_id, known, say, threads)
         )
         say("writing the index")
-        LocalIndex.build(products, vectors, unfinished)
+        LocalIndex.build(
+            products, vectors, unfinished, IndexSettings.model_validate_json(accompanying.get(SETTINGS, "{}"))
+        )
         for name, content in accompanying.items():
             (unfinished / "index" / name).write_bytes(content)
         metrics = {f"ranker.{name}": value for name, value in ranker.metrics.items()} if ranker else {}

@@ -71,6 +71,7 @@ class SearchParameters(_Wire):
     numeric_filters: FilterLists = Field(default=None, description="a text, or a list of texts and lists of texts")
     facets: FacetNames = Field(default=[], max_length=100, description="a list of facet names, or ['*']")
     max_values_per_facet: int = Field(default=100, ge=1, le=1000, description="a whole number from 1 to 1000")
+    sort_facet_values_by: Literal["count", "alpha"] = Field(default="count", description='"count" or "alpha"')
     attributes_to_retrieve: list[str] = Field(default=["*"], description="a list of attribute names, or ['*']")
     attributes_to_highlight: list[AttributeName] | None = Field(
         default=None, max_length=100, description="a list of attribute names, or ['*']"

@@ -1,5 +1,6 @@
 """The settings of an index that change a search; `index/settings.json` in a release holds them by their wire names."""
 
+from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
@@ -87,7 +88,7 @@ class IndexSettings(WireRequest):
         groups = (form.removeprefix("unordered(").removesuffix(")") for form in self.searchable_attributes or ())
         return tuple(tuple(name.strip() for name in group.split(",")) for group in groups)
 
-    @property
+    @cached_property
     def facets(self) -> tuple[FacetAttribute, ...]:
         """The attributes for faceting, read.
 
@@ -98,6 +99,15 @@ class IndexSettings(WireRequest):
             FacetAttribute(_innermost(form), "searchable(" in form, not form.startswith("filterOnly("))
             for form in self.attributes_for_faceting or ()
         )
+
+    @property
+    def uncounted_facets(self) -> frozenset[str]:
+        """The facets that are there for filters only."""
+        return frozenset(facet.name for facet in self.facets if not facet.counted)
+
+    def searches_facet(self, name: str) -> bool:
+        """Whether facet search may look inside a facet's values: any facet's while the shop has named none."""
+        return not self.facets or any(facet.searchable for facet in self.facets if facet.name == name)
 
     @property
     def ranking(self) -> tuple[RankingAttribute, ...]:

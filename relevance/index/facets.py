@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -55,6 +55,22 @@ def facet_values(product: Product) -> dict[str, list[str | float]]:
     return values
 
 
+def _own_values(product: Product, name: str) -> list[str | float]:
+    """The values of a field that only this shop knows, "lists.season" for one inside another."""
+    value: Any = product.model_extra
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    given = value if isinstance(value, list) else [value]
+    return [str(one).lower() if isinstance(one, bool) else one for one in given if isinstance(one, str | int | float)]
+
+
+def _widespread(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """The names that enough products have, brand and categories before attributes, most products first."""
+    spread = Counter(name for row in rows for name in row)
+    wide = [name for name, count in spread.most_common() if count >= SMALLEST_SHARE * len(rows)]
+    return sorted(wide, key=lambda name: name.startswith("attributes."))
+
+
 class FacetColumns:
     """Value codes of each product, by facet."""
 
@@ -71,15 +87,21 @@ class FacetColumns:
         return cls(described["values"], described["products"], Ragged.open(folder, "facets"))
 
     @staticmethod
-    def build(products: Sequence[Product], folder: Path) -> None:
-        """`facets.json`, and the value codes of every product for one facet after the other."""
+    def build(products: Sequence[Product], folder: Path, wanted: Sequence[str] = ()) -> None:
+        """`facets.json`, and the value codes of every product for one facet after the other.
+
+        Args:
+            products: In row order.
+            folder: Where to write.
+            wanted: The facets that the shop asks for; none for those that enough products have.
+        """
         rows = [facet_values(product) for product in products]
-        spread = Counter(name for row in rows for name in row)
-        wide = [name for name, count in spread.most_common() if count >= SMALLEST_SHARE * len(products)]
-        wide.sort(key=lambda name: name.startswith("attributes."))
+        names = list(dict.fromkeys(wanted)) or _widespread(rows)[:MOST_FACETS]
+        for row, product in zip(rows, products, strict=True) if wanted else ():
+            row.update({name: _own_values(product, name) for name in names if name not in row})
         values: dict[str, list[str | float]] = {}
         codes: list[list[int]] = []
-        for name in wide[:MOST_FACETS]:
+        for name in names:
             code_of: dict[str | float, int] = {}
             for row in rows:
                 distinct = dict.fromkeys(row.get(name, ()))
@@ -93,12 +115,15 @@ class FacetColumns:
         """Every facet that there is, brand and categories first."""
         return tuple(self._values)
 
-    def count(self, name: str, rows: Rows, limit: int) -> FacetCount:
-        """How the products in `rows` spread over the values of one facet of `names`; the `limit` most frequent."""
+    def count(self, name: str, rows: Rows, limit: int, *, alphabetical: bool = False) -> FacetCount:
+        """How the products in `rows` spread over the values of one facet of `names`: the first `limit` of them.
+
+        The most frequent come first, or those that stand first in the alphabet.
+        """
         values = self._values[name]
         tally = np.bincount(self._codes.take(self._first[name] + rows).values, minlength=len(values)).tolist()
         found = [(value, count) for value, count in zip(values, tally, strict=True) if count]
-        found.sort(key=lambda pair: (-pair[1], str(pair[0])))
+        found.sort(key=lambda pair: (0 if alphabetical else -pair[1], str(pair[0])))
         counts = {_shown(value): count for value, count in found[:limit]}
         numbers = [(value, count) for value, count in found if not isinstance(value, str)]
         if not numbers or len(numbers) < len(found):

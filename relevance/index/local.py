@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,12 @@ import numpy as np
 from relevance.arrays import Mask, Matrix, Rows, Vector
 from relevance.completion import Completions
 from relevance.contracts.products import Product
+from relevance.contracts.settings import IndexSettings
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.features import Candidates
 from relevance.filters import Condition
 from relevance.fusion import fused_scores
+from relevance.index.browsing import browsing_order
 from relevance.index.facets import FacetColumns, FacetCount
 from relevance.index.lexical import LexicalIndex
 from relevance.index.port import Retrieved
@@ -29,6 +30,9 @@ from relevance.spelling import Spelling
 from relevance.synonyms import Synonyms
 from relevance.understanding import BrandNames
 
+_BROWSING = "browsing.npy"
+_SETTINGS = "settings.json"
+
 
 class LocalIndex:
     """Implements `ProductIndex` over `index/` and `products/` of a release."""
@@ -42,6 +46,8 @@ class LocalIndex:
         self._table = ProductTable.open(index)
         self._facets = FacetColumns.open(index)
         self._records = ProductRecords.open(release / "products")
+        self._browsed_order: Rows = np.load(index / _BROWSING, mmap_mode="r")
+        self.settings = IndexSettings.model_validate_json((index / _SETTINGS).read_bytes())
         self.scale = CatalogueScale.open(index)
         self.brands = BrandNames.of(json.loads((index / "brands.json").read_text()))
         self.spelling = Spelling.open(index)
@@ -50,14 +56,18 @@ class LocalIndex:
         self.facet_names = self._facets.names
 
     @staticmethod
-    def build(products: Sequence[Product], vectors: Matrix | None, release: Path) -> None:
+    def build(
+        products: Sequence[Product], vectors: Matrix | None, release: Path, settings: IndexSettings | None = None
+    ) -> None:
         """Write `index/` and `products/` into a release's folder.
 
         Args:
             products: At least one; their order gives the row numbers.
             vectors: Shape (len(products), d), rows of unit length; None for a release without vectors.
             release: An existing folder without these two in it.
+            settings: The shop's; written into the index.
         """
+        settings = settings or IndexSettings()
         index = release / "index"
         for folder in (index / "lexical", release / "products"):
             folder.mkdir(parents=True)
@@ -71,7 +81,9 @@ class LocalIndex:
         table = ProductTable.of(products, texts)
         table.save(index)
         CatalogueScale.of(table).save(index)
-        FacetColumns.build(products, index)
+        FacetColumns.build(products, index, tuple(facet.name for facet in settings.facets))
+        np.save(index / _BROWSING, browsing_order(products, settings.ranking))
+        (index / _SETTINGS).write_text(settings.model_dump_json(by_alias=True, exclude_none=True))
         brands = list(dict.fromkeys(product.brand for product in products if product.brand))
         (index / "brands.json").write_text(json.dumps(brands))
         ProductRecords.write(products, release / "products")
@@ -127,9 +139,11 @@ class LocalIndex:
         ordered = self._sorted(relevant, sort)[:limit]
         return Retrieved(ordered, np.zeros(len(ordered), dtype=np.float32), len(whole), relevant, len(relevant))
 
-    def facets(self, rows: Rows, names: Sequence[str], limit: int) -> dict[str, FacetCount]:
+    def facets(
+        self, rows: Rows, names: Sequence[str], limit: int, *, alphabetical: bool = False
+    ) -> dict[str, FacetCount]:
         """See `ProductIndex`."""
-        return {name: self._facets.count(name, rows, limit) for name in names}
+        return {name: self._facets.count(name, rows, limit, alphabetical=alphabetical) for name in names}
 
     def candidates(self, query: UnderstoodQuery, rows: Rows) -> Candidates:
         """See `ProductIndex`."""
@@ -143,14 +157,9 @@ class LocalIndex:
         """See `ProductIndex`."""
         return self._records.rows(product_ids)
 
-    @cached_property
-    def _newest_first(self) -> Rows:
-        """All rows by release date, unknown dates last."""
-        return np.argsort(-np.nan_to_num(self._table.released_days, nan=-np.inf), kind="stable")
-
     def _browsed(self, limit: int, allowed: Mask | None, sort: Sort | None) -> Retrieved:
-        """All products that a condition lets through, newest first unless sorted otherwise."""
-        rows = self._newest_first if allowed is None else self._newest_first[allowed[self._newest_first]]
+        """All products that a condition lets through, in the shop's order unless sorted otherwise."""
+        rows = self._browsed_order if allowed is None else self._browsed_order[allowed[self._browsed_order]]
         if sort is not None:
             rows = self._sorted(rows, sort)
         shown = rows[:limit]

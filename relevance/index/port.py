@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from relevance.arrays import Rows, Vector
 from relevance.completion import Completions
+from relevance.contracts.settings import IndexSettings
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.features import Candidates
 from relevance.filters import Condition
@@ -41,6 +42,7 @@ class ProductIndex(Protocol):
     spelling: Spelling
     completions: Completions
     synonyms: Synonyms
+    settings: IndexSettings
     facet_names: tuple[str, ...]
 
     def document_frequencies(self, tokens: Sequence[str]) -> Vector:
@@ -59,7 +61,7 @@ class ProductIndex(Protocol):
         sort: Sort | None = None,
         strict: bool = True,
     ) -> Retrieved:
-        """Products that match by word or by meaning, fused; all of them, newest first, for an empty query.
+        """Products that match by word or by meaning, fused; all of them, in the order to browse, for an empty query.
 
         Args:
             query: What is looked for.
@@ -75,8 +77,10 @@ class ProductIndex(Protocol):
             BadRequest: If the condition speaks of a facet that this index has not.
         """
 
-    def facets(self, rows: Rows, names: Sequence[str], limit: int) -> dict[str, FacetCount]:
-        """How some products spread over facets of `facet_names`: the `limit` most frequent values of each."""
+    def facets(
+        self, rows: Rows, names: Sequence[str], limit: int, *, alphabetical: bool = False
+    ) -> dict[str, FacetCount]:
+        """How some products spread over facets of `facet_names`: the first `limit` values of each, most frequent first."""
 
     def candidates(self, query: UnderstoodQuery, rows: Rows) -> Candidates:
         """What the features read of some products."""

@@ -347,7 +347,7 @@ def test_a_parent_key_opens_nothing_by_itself(ask):
         ({"attributesToHighlight": "title"}, 'attributesToHighlight is "title": expected a list of attribute names'),
         ({"attributesToSnippet": ["title:0"]}, 'attributesToSnippet is "title:0": expected a list of attribute names'),
         ({"highlightPreTag": "x" * 101}, "expected text of at most 100 characters"),
-        ({"facets": "brand"}, 'facets is "brand": expected a list of facet names'),
+        ({"facets": 7}, "facets is 7: expected a list of facet names"),
         ({"qurey": "lamp"}, '"qurey" is not known: expected one of query, page'),
         ({"params": 3}, "params is 3: expected text"),
         ([1], "the body is [1]: expected an object"),

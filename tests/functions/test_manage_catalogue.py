@@ -311,10 +311,18 @@ def test_settings_are_merged_and_null_takes_one_back(call):
 
 
 def test_settings_that_change_nothing_here_are_named(call):
-    status, answer = call("PUT", f"{PRODUCTS}/settings", {"ignorePlurals": True, "enableRules": False})
+    given = {"ignorePlurals": True, "enableRules": False, "replicas": ["products_newest", "products_by_name"]}
 
-    assert (status, answer["warnings"]) == (200, ["ignorePlurals is not implemented and changes nothing"])
-    assert call("GET", f"{PRODUCTS}/settings")[1] == {"enableRules": False}
+    status, answer = call("PUT", f"{PRODUCTS}/settings", given)
+
+    assert status == 200
+    assert answer["warnings"] == [
+        "ignorePlurals is not implemented and changes nothing",
+        "enableRules is kept, and changes nothing yet",
+        "replicas: products_by_name sorts by nothing: expected a name that ends in _price_asc, _price_desc, _newest",
+    ]
+    del given["ignorePlurals"]
+    assert call("GET", f"{PRODUCTS}/settings")[1] == given
 
 
 @pytest.mark.parametrize(

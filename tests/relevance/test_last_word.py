@@ -73,10 +73,6 @@ def test_what_is_written_is_read_back(tmp_path):
     assert completions.count("café") == 2
 
 
-def test_a_release_without_the_file_completes_nothing(tmp_path):
-    assert Completions.open(tmp_path).beginning("a", 5) == []
-
-
 def test_the_beginning_of_a_word_finds_what_the_word_finds(opened):
     for query in ("head", "headp", "headphone", "headphones"):
         assert set(found(opened, query)) >= {"phones0", "phones1", "phones2", "headset"}, query

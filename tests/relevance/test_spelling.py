@@ -146,10 +146,6 @@ def test_what_was_saved_reads_the_same(spelling, tmp_path):
     assert opened.corrected("wirless laptpo") == "wireless laptop"
 
 
-def test_a_release_from_before_corrects_nothing(tmp_path):
-    assert Spelling.open(tmp_path).corrected("wirless") is None
-
-
 def test_tokens_and_vector_are_of_the_corrected_query(release_folder):
     release = open_release(release_folder)
 
