@@ -65,7 +65,7 @@ def restored_by_the_runbook():
 
 
 def test_a_catalogue_comes_back_whole_and_newer_products_go(aws, restored_by_the_runbook):
-    store = CatalogueStore("catalogue", "products")
+    store = CatalogueStore("catalogue", "products", patience_seconds=3)
     before = {f"p{number}": {"objectID": f"p{number}", "title": "Lamp", "price": 9.95} for number in range(60)}
     store.write("product", before)
     store.write("settings", {"settings": {"replicas": ["products_price_asc"]}})
@@ -84,7 +84,7 @@ def test_a_catalogue_comes_back_whole_and_newer_products_go(aws, restored_by_the
 
 
 def test_the_catalogues_version_still_grows_behind_a_restore(aws, restored_by_the_runbook):
-    store = CatalogueStore("catalogue", "products")
+    store = CatalogueStore("catalogue", "products", patience_seconds=3)
     store.advance()
 
     restored_by_the_runbook("catalogue", store.advance)
