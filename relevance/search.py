@@ -220,6 +220,7 @@ def search(
         hits=hits,
         nb_hits=retrieved.count,
         nb_sorted_hits=retrieved.sorted_count,
+        applied_relevancy_strictness=None if retrieved.sorted_count is None else parameters.relevancy_strictness,
         page=parameters.page,
         nb_pages=math.ceil(reachable / parameters.hits_per_page) if parameters.hits_per_page else 0,
         hits_per_page=parameters.hits_per_page,

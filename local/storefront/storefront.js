@@ -162,6 +162,8 @@ const address = {
 
 // ---------------------------------------------------------------------------------------------------------- filters
 
+const isChoice = (names) => names.length > 1 && !names.every((name) => ["true", "false"].includes(name));
+
 /** Which filters this catalogue has: they are asked for, since every shop names its attributes in its own way. */
 const facetsOfTheShop = async () => {
   const common = { lists: ["categories", "brand"], price: true, inStock: false };
@@ -169,7 +171,7 @@ const facetsOfTheShop = async () => {
     const asked = { indexName: INDEX, query: "", hitsPerPage: 0, facets: ["*"], maxValuesPerFacet: 30 };
     const [{ facets: found = {}, facets_stats: numbers = {} }] = (await client.search({ requests: [asked] })).results;
     const attributes = Object.keys(found).filter(
-      (name) => name.startsWith("attributes.") && !numbers[name] && Object.keys(found[name]).length > 1,
+      (name) => name.startsWith("attributes.") && !numbers[name] && isChoice(Object.keys(found[name])),
     );
     const familiar = SHOPPERS_ATTRIBUTES.map((name) => `attributes.${name}`).find((name) => attributes.includes(name));
     const lists = [...common.lists.filter((name) => found[name]), familiar ?? attributes[0]].filter(Boolean);
@@ -204,7 +206,7 @@ const priceRange = () =>
   panel({ templates: { header: () => "Price" } })(rangeInput)({
     container: "#panel-price",
     attribute: "price",
-    precision: 2,
+    precision: 0,
     templates: { separatorText: () => "to", submitText: () => "Apply" },
   });
 
@@ -322,8 +324,10 @@ search.addWidgets([
     templates: {
       text: ({ nbHits, nbSortedHits, areHitsSorted, query }, { html }) => {
         const typed = search.helper?.lastResults?._rawResults?.[0]?.correctedQuery && query;
-        const count = areHitsSorted ? nbSortedHits : nbHits;
-        return html`${productsCounted(count)}${typed && html`<span class="typed">, instead of “${typed}”</span>`}`;
+        const counted = areHitsSorted
+          ? `${whole.format(nbSortedHits)} of ${productsCounted(nbHits)}, those that hold every word`
+          : productsCounted(nbHits);
+        return html`${counted}${typed && html`<span class="typed">, instead of “${typed}”</span>`}`;
       },
     },
   }),

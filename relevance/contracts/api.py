@@ -137,6 +137,8 @@ class SearchResponse(_Answer):
     nb_hits: int
     nb_sorted_hits: int | None = None
     """With a sorted replica, how many of them were relevant enough to be sorted and shown."""
+    applied_relevancy_strictness: int | None = None
+    """With a sorted replica, what was asked for; only where it stands do Algolia's widgets show `nbSortedHits`."""
     page: int
     nb_pages: int
     hits_per_page: int

@@ -117,7 +117,7 @@ def test_a_price_range_filters(page):
     low, high = page.locator("#panel-price input").all()
 
     low.fill("10")
-    high.fill("19.5")
+    high.fill("19")
     page.get_by_role("button", name="Apply").click()
 
     expect(page.locator("#stats")).to_have_text("10 products")
@@ -154,6 +154,16 @@ def test_the_newest_product_leads_when_sorted_by_date(page):
     expect(page.locator(".card h3")).to_have_text(
         [f"{colour} coffee grinder" for colour in ("Black", "Green", "Blue", "Red", "White") * 2]
     )
+
+
+def test_sorted_products_are_counted_apart_from_all_that_were_found(page):
+    search_for(page, "red mouse")
+    everything = page.locator("#stats").inner_text().split()[0]
+
+    page.get_by_role("combobox", name="Sort results by").select_option("Price, low to high")
+
+    expect(page.locator("#stats")).to_contain_text(f"2 of {everything} products")
+    assert prices(page) == [20, 40]
 
 
 def test_the_next_page_goes_on_where_the_first_ends(page):

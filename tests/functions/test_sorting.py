@@ -56,6 +56,7 @@ def test_what_holds_only_a_part_of_the_query_is_not_sorted_before_what_was_meant
 
     assert ids(answer) == ["cheap", "dear", "unpriced"]
     assert (answer["nbSortedHits"], answer["nbHits"]) == (3, 4)
+    assert answer["appliedRelevancyStrictness"] == 100  # without it, Algolia's widgets do not show how many were sorted
 
 
 def test_a_caller_may_sort_the_whole_result_set(ask):
