@@ -95,6 +95,13 @@ class Assumptions:
     platform_log_bytes: int = 700
     """What Lambda writes beside a function's own lines: start and report of an invocation, traces' ids."""
 
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            most = 1 if name.endswith("_share") else math.inf
+            if not 0 <= value <= most or math.isinf(value) or (name == "download_mb_per_second" and value == 0):
+                expected = "a share from 0 to 1" if most == 1 else "a number above 0"
+                raise BillImpossible(f"{name} is {value:g}: expected {expected}")
+
 
 @dataclass(frozen=True)
 class Measured:

@@ -229,6 +229,21 @@ def test_the_command_takes_another_assumption(synthesised, capsys):
 
 
 @pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--cold-share", "1.5", "cold_share is 1.5: expected a share from 0 to 1"),
+        ("--slower", "-2", "slower is -2: expected a number above 0"),
+        ("--slower", "nan", "slower is nan: expected a number above 0"),
+        ("--download-mb-per-second", "0", "download_mb_per_second is 0: expected a number above 0"),
+    ],
+)
+def test_an_assumption_that_cannot_be_is_refused(synthesised, capsys, option, value, says):
+    assert main(["bill", "--stage", "dev", "--assembly", str(synthesised), f"{option}={value}"]) == 1
+
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("stage", "measured", "says"),
     [
         ("moon", "measured.json", "holds no stage moon: `make synth STAGE=moon` writes it"),
