@@ -74,7 +74,7 @@ _EXAMPLES: dict[Route, Any] = {
         ]
     },
     ADD_OBJECT: _LAMP,
-    SET_SETTINGS: {"searchableAttributes": ["title,brand", "description"], "attributesForFaceting": ["brand", "price"]},
+    SET_SETTINGS: {"attributesForFaceting": ["brand", "price"], "customRanking": ["desc(rating)"]},
     GET_OBJECT: {"attributesToRetrieve": ["title", "price"]},
     SAVE_OBJECT: _LAMP,
     UPDATE_OBJECT: {"price": 29.5},
