@@ -35,7 +35,8 @@ within the `filters`, `restrictIndices` and `validUntil` that it seals in |
   or method that is not listed here is 404.
 - `Cache-Control: no-store`, except for a search by address. That has a weak `ETag` of the release, the parameters as
   understood and what the key seals in; `If-None-Match` with it is answered 304, without a search. With
-  `clickAnalytics` each answer needs a `queryID` of its own, and none may be kept.
+  `clickAnalytics` each answer needs a `queryID` of its own, and none may be kept; nor may one that has something in
+  `degraded`.
 
 """
 
