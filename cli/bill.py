@@ -97,9 +97,11 @@ class Assumptions:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            most = 1 if name.endswith("_share") else math.inf
-            if not 0 <= value <= most or math.isinf(value) or (name == "download_mb_per_second" and value == 0):
-                expected = "a share from 0 to 1" if most == 1 else "a number above 0"
+            if name.endswith("_share"):
+                possible, expected = 0 <= value <= 1, "a share from 0 to 1"
+            else:
+                possible, expected = 0 < value < math.inf, "a number above 0"
+            if not possible:
                 raise BillImpossible(f"{name} is {value:g}: expected {expected}")
 
 
