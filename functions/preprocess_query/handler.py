@@ -41,6 +41,11 @@ def analyze() -> Response[str]:
         AnalyzeResponse(
             **understood.model_dump(include={"query", "normalised", "tokens", "weights", "brand", "query_id"}),
             corrected_query=understood.corrected,
+            alternatives={
+                token: tuple(" ".join(other.tokens) for other in others)
+                for token, others in zip(understood.tokens, understood.alternatives, strict=False)
+                if others
+            },
             processing_time_ms=round((time.perf_counter() - begun) * 1000),
             release=understood.release,
             rung=understood.rung,

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from relevance.contracts.stages import Degradation, Rung
+from relevance.contracts.wire import WireModel, WireRequest
 
 MAX_HITS_PER_PAGE = 100
 MAX_TAG_CHARACTERS = 100
@@ -15,10 +15,6 @@ PAGING_DEPTH = 1000
 MAX_QUERIES = 50
 """Searches in one multi-query call."""
 MAX_RERANK_CANDIDATES = 1000
-
-
-class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
 Tag = Annotated[
@@ -52,10 +48,8 @@ TypoTolerance = bool | Literal["min", "strict"]
 _TYPO_TOLERANCE = 'true, false, "min" or "strict"'
 
 
-class SearchParameters(_Wire):
+class SearchParameters(WireRequest):
     """What a search may ask for; unknown parameters are refused, known ones not implemented are named in warnings."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     query: str = Field(default="", description="text")
     page: int = Field(default=0, ge=0, description="a whole number from 0")
@@ -110,7 +104,7 @@ class FacetSearchParameters(SearchParameters):
     max_facet_hits: int = Field(default=10, ge=1, le=100, description="a whole number from 1 to 100")
 
 
-class FacetStats(_Wire):
+class FacetStats(WireModel):
     """A number facet over the result set."""
 
     min: float
@@ -119,7 +113,7 @@ class FacetStats(_Wire):
     sum: float
 
 
-class _Answer(_Wire):
+class _Answer(WireModel):
     """What every answer says of itself, beside what was asked for."""
 
     query_id: str = Field(alias="queryID", pattern="^[0-9a-f]{32}$")
@@ -154,7 +148,7 @@ class SearchResponse(_Answer):
     length: int | None = None
 
 
-class FacetHit(_Wire):
+class FacetHit(WireModel):
     """One value of a facet."""
 
     value: str
@@ -164,7 +158,7 @@ class FacetHit(_Wire):
     """Products of the result set that have it."""
 
 
-class FacetSearchResponse(_Wire):
+class FacetSearchResponse(WireModel):
     """Values of one facet, most products first."""
 
     facet_hits: list[FacetHit]
@@ -182,7 +176,7 @@ class OneOfSeveral(SearchParameters):
     max_facet_hits: int = Field(default=10, ge=1, le=100, description="a whole number from 1 to 100")
 
 
-class SearchRequests(_Wire):
+class SearchRequests(WireModel):
     """`POST /1/indexes/*/queries`."""
 
     requests: list[OneOfSeveral] = Field(
@@ -193,13 +187,13 @@ class SearchRequests(_Wire):
     )
 
 
-class SearchResponses(_Wire):
+class SearchResponses(WireModel):
     """The answers to several searches, in the order asked."""
 
     results: list[SearchResponse | FacetSearchResponse]
 
 
-class Health(_Wire):
+class Health(WireModel):
     """`GET /1/health/...`."""
 
     status: Literal["ok"] = "ok"
@@ -207,10 +201,8 @@ class Health(_Wire):
     """The open release, where one must be."""
 
 
-class AnalyzeRequest(_Wire):
+class AnalyzeRequest(WireRequest):
     """`POST /1/analyze`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     query: str = Field(description="text")
     typo_tolerance: TypoTolerance = Field(default=True, description=_TYPO_TOLERANCE)
@@ -224,13 +216,13 @@ class AnalyzeResponse(_Answer):
     corrected_query: str | None = None
     tokens: tuple[str, ...]
     weights: tuple[float, ...]
+    alternatives: dict[str, tuple[str, ...]] = {}
+    """By token, what a product may hold in its place: synonyms, and longer words that begin as the last one does."""
     brand: str | None
 
 
-class RerankGivenRequest(_Wire):
+class RerankGivenRequest(WireRequest):
     """`POST /1/rerank`: candidates that some other engine found, in its order."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     query: str = Field(description="text")
     candidates: list[dict[str, Any]] = Field(
@@ -239,7 +231,7 @@ class RerankGivenRequest(_Wire):
     )
 
 
-class RankedCandidate(_Wire):
+class RankedCandidate(WireModel):
     """One candidate in the new order."""
 
     object_id: str = Field(alias="objectID")

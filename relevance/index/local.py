@@ -135,7 +135,7 @@ class LocalIndex:
         whole = np.union1d(all_matched, by_meaning)
         if sort is None:
             return Retrieved(rows[best[:limit]], fused[best[:limit]], len(whole), whole)
-        relevant = self._relevant(query, rows[best], allowed) if strict else whole
+        relevant = self._relevant(query, rows[best], fused[best], allowed) if strict else whole
         ordered = self._sorted(relevant, sort)[:limit]
         return Retrieved(ordered, np.zeros(len(ordered), dtype=np.float32), len(whole), relevant, len(relevant))
 
@@ -165,12 +165,12 @@ class LocalIndex:
         shown = rows[:limit]
         return Retrieved(shown, np.zeros(len(shown), dtype=np.float32), len(rows), rows)
 
-    def _relevant(self, query: UnderstoodQuery, fused_order: Rows, allowed: Mask | None) -> Rows:
-        """What may be sorted: the products that hold every word of the query, else the first of the fused order."""
-        rows, _, _ = self._lexical.search(query, self._retrieval.field_weights, len(self), every=True)
+    def _relevant(self, query: UnderstoodQuery, rows: Rows, fused: Vector, allowed: Mask | None) -> Rows:
+        """What may be sorted: the products that hold every word of the query, else those nearly as good as the best."""
+        complete, _, _ = self._lexical.search(query, self._retrieval.field_weights, len(self), every=True)
         if allowed is not None:
-            rows = rows[allowed[rows]]
-        return rows if len(rows) else fused_order[: self._retrieval.dense_limit]
+            complete = complete[allowed[complete]]
+        return complete if len(complete) else rows[fused >= self._retrieval.sorted_share * fused.max(initial=0.0)]
 
     def _sorted(self, rows: Rows, sort: Sort) -> Rows:
         """Rows by a column; what is equal, or has no value, stays in the order given."""

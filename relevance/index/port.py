@@ -70,8 +70,8 @@ class ProductIndex(Protocol):
             members: Whether all products are wanted, to be counted by facets.
             sort: The order wanted instead of relevance.
             strict: With `sort`, whether to leave out what is in the result set by a part of the query only: cheap but
-                wrong products would come first. Sorted are the products that hold every word, or, where none does, the
-                first of the fused order.
+                wrong products would come first. Sorted are the products that hold every word, or, where none does,
+                those nearly as good as the best.
 
         Raises:
             BadRequest: If the condition speaks of a facet that this index has not.
@@ -80,7 +80,7 @@ class ProductIndex(Protocol):
     def facets(
         self, rows: Rows, names: Sequence[str], limit: int, *, alphabetical: bool = False
     ) -> dict[str, FacetCount]:
-        """How some products spread over facets of `facet_names`: the first `limit` values of each, most frequent first."""
+        """How some products spread over facets of `facet_names`: the `limit` most frequent or alphabetically first."""
 
     def candidates(self, query: UnderstoodQuery, rows: Rows) -> Candidates:
         """What the features read of some products."""

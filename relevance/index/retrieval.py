@@ -29,6 +29,9 @@ class Retrieval:
     cosine_floor: float = 0.25
     """The least cosine at which a product enters by meaning alone, in [-1, 1]."""
 
+    sorted_share: float = 0.7
+    """Where no product holds every word: the share of the best fused score that is enough to be sorted, in [0, 1]."""
+
 
 SERVED = Retrieval()
 """What every search uses, and what the features of the ranker speak of."""

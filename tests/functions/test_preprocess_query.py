@@ -24,6 +24,16 @@ def test_the_route_tells_what_a_query_means(install, release_folder, lambda_cont
     assert "vector" not in body
 
 
+def test_the_route_tells_what_else_would_do_for_a_word(install, release_folder, lambda_context):
+    install(release_folder)
+
+    response = lambda_handler(an_http_event("POST", "/1/analyze", {"query": "Quill w"}), lambda_context)
+
+    body = json.loads(response["body"])
+    assert body["tokens"] == ["quill", "with"]
+    assert body["alternatives"] == {"with": ["wireless"]}
+
+
 @pytest.mark.parametrize(("tolerance", "corrected"), [(True, "desk kettle"), ("strict", "desk kettle"), (False, None)])
 def test_misspelt_words_are_corrected_unless_the_caller_says_no(
     install, release_folder, lambda_context, tolerance, corrected
