@@ -3,6 +3,7 @@
 import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from time import perf_counter_ns
 from typing import Any
 
@@ -14,6 +15,7 @@ from benchmarks.queries import queries_from_titles
 from benchmarks.results_file import read_arguments, write_results
 from relevance.contracts.api import PAGING_DEPTH, SearchParameters
 from relevance.contracts.stages import PreprocessRequest, RerankRequest, UnderstoodQuery
+from relevance.encoder import TextEncoder
 from relevance.release import Release, open_release
 from relevance.search import RERANK_LIMIT, InProcess, rerank_rows, search, understand
 
@@ -83,7 +85,9 @@ def main() -> int:
     queries = derived[WARM_UP:] + judged
     with front_door(given.release) as ask:
         handled = timed("in the handler: a whole request", ask, queries, warm_up=derived[:WARM_UP])
-    measured = [handled, *measure(release, queries, warm_up=derived[:WARM_UP])]
+    # Each stage is asked the same queries again, and must not remember them.
+    forgetful = replace(release, encoder=TextEncoder.load(given.release / "encoder", remembered=0))
+    measured = [handled, *measure(forgetful, queries, warm_up=derived[:WARM_UP])]
     for entry in measured:
         print(f"{entry['what']:45} p50 {entry['p50_ms']:7.2f} ms   p99 {entry['p99_ms']:7.2f} ms")
     print(write_results("latency", given, {"queries": len(queries), "measured": measured}))

@@ -1,5 +1,8 @@
 """Names for the arrays that travel between modules; each docstring says the shape."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,3 +17,11 @@ Rows = NDArray[np.int64]
 
 Mask = NDArray[np.bool_]
 """Shape (n,): one yes or no for each product of a release."""
+
+
+def mapped(path: Path) -> NDArray[Any]:
+    """The array in a .npy file, memory-mapped.
+
+    As a plain array over the map: numpy's own class for it costs 10 µs more whenever rows are taken.
+    """
+    return np.asarray(np.load(path, mmap_mode="r"))

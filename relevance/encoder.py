@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,10 @@ QUERY_TOKENS = 64
 """Where a query is cut off, so that a pasted page costs no more than a long query."""
 
 
+REMEMBERED = 1024
+"""Queries whose vectors are kept: most keystrokes only confirm what the word was taken for."""
+
+
 class TextEncoder:
     """A vocabulary and a model of one manifest.
 
@@ -28,19 +33,23 @@ class TextEncoder:
     of texts: that is as fast as batches.
     """
 
-    def __init__(self, session: Session, wordpiece: WordPiece, manifest: EncoderManifest, *, threads: int) -> None:
+    def __init__(
+        self, session: Session, wordpiece: WordPiece, manifest: EncoderManifest, *, threads: int, remembered: int
+    ) -> None:
+        self._query_vector = lru_cache(remembered)(self._run)
         self._session = session
         self._wordpiece = wordpiece
         self._threads = threads
         self.manifest = manifest
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+    def load(cls, folder: Path, *, threads: int = 1, remembered: int = REMEMBERED) -> Self:
         """Open `model.onnx`, `vocab.txt` and `manifest.json` of a folder.
 
         Args:
             folder: What `sagemaker_jobs.export_encoder` wrote.
             threads: How many texts of a batch are encoded at once; a single text takes one thread.
+            remembered: How many queries are not encoded again when they are asked again; 0 for none.
 
         Raises:
             ReleaseRefused: If a file is missing or unreadable, or if the model's dimension is not the manifest's.
@@ -56,7 +65,7 @@ class TextEncoder:
             raise ReleaseRefused(
                 f"encoder {manifest.encoder_id}: model.onnx has {found} dimensions, its manifest {manifest.dimension}"
             )
-        return cls(session, wordpiece, manifest, threads=threads)
+        return cls(session, wordpiece, manifest, threads=threads, remembered=remembered)
 
     @property
     def encoder_id(self) -> str:
@@ -73,12 +82,12 @@ class TextEncoder:
         return self._wordpiece.holds(word)
 
     def encode(self, text: str) -> Vector:
-        """The vector of a query: shape (d,), length 1. What follows the first QUERY_TOKENS tokens is not read.
+        """The vector of a query: shape (d,), length 1, read only. What follows QUERY_TOKENS tokens is not read.
 
         Raises:
             ModelFailed: If the model does not answer.
         """
-        return self._encode_one(text, max_tokens=QUERY_TOKENS)
+        return self._query_vector(tuple(self._wordpiece.encode(text, max_tokens=QUERY_TOKENS)))
 
     def encode_batch(self, texts: Sequence[str], *, max_tokens: int) -> Matrix:
         """The vectors of many texts: shape (n, d), rows of length 1, each what the text alone would give.
@@ -91,12 +100,13 @@ class TextEncoder:
             raise ValueError(f"max_tokens is {max_tokens}: expected 2 to {self.manifest.max_tokens}")
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         with ThreadPoolExecutor(self._threads) as pool:
-            encoded = pool.map(lambda text: self._encode_one(text, max_tokens=max_tokens), texts)
+            encoded = pool.map(lambda text: self._run(self._wordpiece.encode(text, max_tokens=max_tokens)), texts)
             for row, vector in enumerate(encoded):
                 vectors[row] = vector
         return vectors
 
-    def _encode_one(self, text: str, *, max_tokens: int) -> Vector:
-        token_ids, mask = self._wordpiece.pad([self._wordpiece.encode(text, max_tokens=max_tokens)])
+    def _run(self, tokens: Sequence[int]) -> Vector:
+        token_ids, mask = self._wordpiece.pad([tokens])
         vector: Vector = run_session(self._session, {"token_ids": token_ids, "mask": mask})[0]
+        vector.flags.writeable = False
         return vector

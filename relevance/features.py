@@ -13,6 +13,7 @@ from relevance.arrays import Matrix, Rows, Vector
 from relevance.bm25 import saturated_counts
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.fusion import fused_scores
+from relevance.index.ragged import Ragged
 from relevance.index.retrieval import SEARCHED_TOGETHER, SERVED
 from relevance.index.table import CatalogueScale, ProductTable
 from relevance.index.tokens import matches
@@ -93,7 +94,7 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
 
     held = matches(query, tokens)  # (m, total)
     which, where = np.nonzero(held)
-    text = np.searchsorted(tokens.offsets, where, side="right") - 1
+    text = tokens.owners(where)
     flat_counts = np.zeros((len(weights), count * fields), dtype=np.float32)
     np.add.at(flat_counts, (which, text), 1.0)
     counts = flat_counts.reshape(len(weights), count, fields)
@@ -122,7 +123,7 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
         weights @ found[:, :, _TITLE] / total_weight,
         weights @ found_anywhere / total_weight,
         np.minimum(in_title / title_length, 1),
-        _neighbours(held, tokens.offsets, count, fields),
+        _neighbours(held, tokens, count, fields),
         _first_place(text, where, tokens.offsets, count, fields),
         np.log1p(lengths[:, _TITLE]),
         np.log1p(lengths[:, _DESCRIPTION]),
@@ -141,14 +142,14 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _neighbours(held: NDArray[np.bool_], offsets: NDArray[np.int64], count: int, fields: int) -> Vector:
+def _neighbours(held: NDArray[np.bool_], tokens: Ragged, count: int, fields: int) -> Vector:
     """Shape (n,): share of the query's neighbouring token pairs that stand side by side in the title."""
     pairs = len(held) - 1
     if pairs < 1:
         return np.zeros(count, dtype=np.float32)
     which, where = np.nonzero(held[:-1, :-1] & held[1:, 1:])
-    text = np.searchsorted(offsets, where, side="right") - 1
-    inside = (where + 1 < offsets[text + 1]) & (text % fields == _TITLE)
+    text = tokens.owners(where)
+    inside = (where + 1 < tokens.offsets[text + 1]) & (text % fields == _TITLE)
     seen = np.zeros((pairs, count), dtype=np.float32)
     seen[which[inside], text[inside] // fields] = 1.0
     share: Vector = seen.mean(axis=0)

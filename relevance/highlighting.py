@@ -31,7 +31,7 @@ _NUMBERS = (
     rf"|(?<![^\W_{_CJK}])\d++(?:,\d{{3}}(?!\d)|\.\d++)*+[^\W_{_CJK}]*+"
 )
 _WORD = re.compile(rf"{_NUMBERS}|[{_CJK}]|[^\W_{_CJK}]++|&")
-_PLAIN = re.compile(rf"(?!and$)[^\W\d_{_CJK}]+")
+_PLAIN = re.compile("(?!and$)[a-z]+")
 _UNIT_TOKENS = frozenset(token for ways in UNITS.values() for way in ways for token in analyse(way))
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _SPECIAL = re.compile(r'[&<>"]')
@@ -120,7 +120,8 @@ class Highlighter:
         self._initials = frozenset(token[0] for token in self._stands_for) | (
             {"&"} if "and" in self._stands_for else set()
         )
-        self._words = _words_beginning(self._initials) if _is_plain(self._stands_for) else _WORD
+        self._words_of_ascii = _words_beginning(self._initials) if _is_plain(self._stands_for) else _WORD
+        self._known: dict[str, frozenset[str]] = {}
         self._left = SEARCHED_CHARACTERS
 
     def results(
@@ -193,14 +194,16 @@ class Highlighter:
             return _NOTHING
         spans: list[tuple[int, int]] = []
         seen: set[str] = set()
-        for match in self._words.finditer(letters):
+        for match in (self._words_of_ascii if letters.isascii() else _WORD).finditer(letters):
             start, end = match.span()
             if letters[start] not in self._initials:
                 continue
-            tokens = _tokens(text[start:end])
-            if not tokens or not self._stands_for.keys() >= set(tokens):
+            word = text[start:end]
+            meant = self._known.get(word)
+            if meant is None:
+                meant = self._meant(word)
+            if not meant:
                 continue
-            meant = {self._stands_for[token] for token in tokens}
             seen.update(meant)
             if self._last in meant and letters.startswith(self._unfinished, start, end):
                 end = start + len(self._unfinished)
@@ -209,6 +212,12 @@ class Highlighter:
             else:
                 spans.append((start, end))
         return _Found(spans, frozenset(seen))
+
+    def _meant(self, word: str) -> frozenset[str]:
+        """The tokens of the query that a word stands for; none unless all of the word does."""
+        tokens = _tokens(word)
+        meant = frozenset(self._stands_for.get(token, "") for token in tokens)
+        return self._known.setdefault(word, frozenset() if "" in meant else meant)
 
     def _marked(self, text: str, spans: Iterable[tuple[int, int]], start: int, end: int) -> str:
         """The text from `start` to `end`, escaped, with the tags around the spans that lie within."""
@@ -229,14 +238,14 @@ class Highlighter:
 
 
 def _is_plain(tokens: Iterable[str]) -> bool:
-    """Whether tokens are words of letters only, none of them a unit: what is found then has no number before it."""
+    """Whether tokens are words of ASCII letters, none of them a unit: what is found then has no number before it."""
     return all(_PLAIN.fullmatch(token) and token not in _UNIT_TOKENS for token in tokens)
 
 
 @lru_cache(maxsize=1 << 10)
 def _words_beginning(initials: frozenset[str]) -> re.Pattern[str]:
-    """Finds the words that begin with one of some letters: a tenth of all, so that most need not be looked at."""
-    return re.compile(rf"(?<![^\W_{_CJK}])[{''.join(sorted(initials))}][^\W_{_CJK}]*+")
+    """Finds the words of an ASCII text that begin with one of some letters: most words need not be looked at then."""
+    return re.compile(rf"(?<![a-z0-9])[{''.join(sorted(initials))}][a-z0-9]*+", re.ASCII)
 
 
 def _tokens(word: str) -> tuple[str, ...]:
@@ -250,6 +259,8 @@ def _remembered(word: str) -> tuple[str, ...]:
 
 def _is_whole(text: str, spans: Sequence[tuple[int, int]]) -> bool:
     """Whether no word stands outside the spans."""
+    if _LETTER_OR_DIGIT.search(text, 0, spans[0][0]):
+        return False
     ends = [0, *(end for _, end in spans)]
     starts = [*(start for start, _ in spans), len(text)]
     return not any(_LETTER_OR_DIGIT.search(text, end, start) for end, start in zip(ends, starts, strict=True))
@@ -304,6 +315,11 @@ def _mapped(
                 made[name] = field
         return made
 
+    if not wanted:
+        return {}
+    if not any("." in path or path == "*" for path in wanted):  # the usual case: a few fields of the record itself
+        found = ((name, of(record[name], name, length, 0)) for name, length in wanted.items() if name in record)
+        return {name: made for name, made in found if made is not None}
     parents = {parent for path in wanted for parent in _parents(path)}
     shown = {name: value for name, value in record.items() if name != "objectID" or name in wanted}
     return fields(shown, "", wanted.get("*"), 0)

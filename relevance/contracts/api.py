@@ -216,7 +216,7 @@ class AnalyzeResponse(_Answer):
     corrected_query: str | None = None
     tokens: tuple[str, ...]
     weights: tuple[float, ...]
-    alternatives: dict[str, tuple[str, ...]] = {}
+    alternatives: dict[str, tuple[str, ...]]
     """By token, what a product may hold in its place: synonyms, and longer words that begin as the last one does."""
     brand: str | None
 

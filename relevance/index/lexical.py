@@ -70,8 +70,8 @@ class LexicalIndex:
         """
         result = self._searcher.search(self._query(query, weights, every), limit=max(limit, 1), count=True)
         hits = result.hits[:limit]
-        rows = np.fromiter((address.doc for _, address in hits), dtype=np.int64, count=len(hits))
-        scores = np.fromiter((score for score, _ in hits), dtype=np.float32, count=len(hits))
+        rows = np.array([address.doc for _, address in hits], dtype=np.int64)
+        scores = np.array([score for score, _ in hits], dtype=np.float32)
         return rows, scores, int(result.count)  # type: ignore[attr-defined]  # the stub forgets it
 
     def document_frequencies(self, tokens: Sequence[str]) -> Vector:

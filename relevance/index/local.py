@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from relevance.arrays import Mask, Matrix, Rows, Vector
+from relevance.arrays import Mask, Matrix, Rows, Vector, mapped
 from relevance.completion import Completions
 from relevance.contracts.products import Product
 from relevance.contracts.settings import IndexSettings
@@ -46,7 +46,7 @@ class LocalIndex:
         self._table = ProductTable.open(index)
         self._facets = FacetColumns.open(index)
         self._records = ProductRecords.open(release / "products")
-        self._browsed_order: Rows = np.load(index / _BROWSING, mmap_mode="r")
+        self._browsed_order: Rows = mapped(index / _BROWSING)
         self.settings = IndexSettings.model_validate_json((index / _SETTINGS).read_bytes())
         self.scale = CatalogueScale.open(index)
         self.brands = BrandNames.of(json.loads((index / "brands.json").read_text()))
@@ -123,7 +123,9 @@ class LocalIndex:
         by_meaning = self._near(query, allowed)
         all_matched = matched
         matched, bm25 = matched[: self._retrieval.lexical_limit], bm25[: self._retrieval.lexical_limit]
-        added = by_meaning[~np.isin(by_meaning, matched)]
+        is_matched = np.zeros(len(self), dtype=bool)
+        is_matched[matched] = True
+        added = by_meaning[~is_matched[by_meaning]]
         rows = np.concatenate((matched, added))
         scores = np.concatenate((bm25, np.zeros(len(added), dtype=np.float32)))
         fused = fused_scores(scores, self._cosines(query, rows), lexical_share=self._retrieval.lexical_share)
@@ -132,7 +134,8 @@ class LocalIndex:
             # Where all word matches are at hand, nothing that came by meaning alone holds a word.
             found = count + (len(added) if count <= len(matched) else self._without_a_word(query, added))
             return Retrieved(rows[best[:limit]], fused[best[:limit]], found)
-        whole = np.union1d(all_matched, by_meaning)
+        is_matched[all_matched] = is_matched[by_meaning] = True
+        whole = np.flatnonzero(is_matched)
         if sort is None:
             return Retrieved(rows[best[:limit]], fused[best[:limit]], len(whole), whole)
         relevant = self._relevant(query, rows[best], fused[best], allowed) if strict else whole
@@ -199,6 +202,8 @@ class LocalIndex:
 
     def _without_a_word(self, query: UnderstoodQuery, rows: Rows) -> int:
         """How many of these rows hold no word of the query, and so are not in the lexical count."""
-        texts = self._table.take(rows).tokens
-        hits = matches(query, texts, ranked=False).any(axis=0)
-        return len(rows) - len(np.unique(texts.owners[hits] // len(TEXT_FIELDS)))
+        texts = self._table.texts(rows)
+        hits = np.flatnonzero(matches(query, texts, ranked=False).any(axis=0))
+        holds = np.zeros(len(rows), dtype=bool)
+        holds[texts.owners(hits) // len(TEXT_FIELDS)] = True
+        return len(rows) - int(holds.sum())

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from relevance.arrays import Rows
+from relevance.arrays import Rows, mapped
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Ragged:
     @classmethod
     def open(cls, folder: Path, name: str) -> Self:
         """Memory-mapped, as `save` wrote it."""
-        offsets, values = (np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("offsets", "values"))
+        offsets, values = (mapped(folder / f"{name}.{part}.npy") for part in ("offsets", "values"))
         return cls(offsets, values)
 
     def save(self, folder: Path, name: str) -> None:
@@ -60,7 +60,6 @@ class Ragged:
         """Shape (n,): how long each list is."""
         return np.diff(self.offsets)
 
-    @property
-    def owners(self) -> NDArray[np.int64]:
-        """Shape (total,): which list each value belongs to."""
-        return np.repeat(np.arange(len(self)), self.lengths)
+    def owners(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Shape (len(places),): which list each of some places in `values` belongs to."""
+        return np.searchsorted(self.offsets, places, side="right") - 1

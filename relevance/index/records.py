@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
-from relevance.arrays import Rows
+from relevance.arrays import Rows, mapped
 from relevance.contracts.products import Product
 
 
@@ -39,8 +39,8 @@ class ProductRecords:
                 data: bytes | mmap.mmap = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         else:
             data = b""  # an empty file cannot be mapped
-        ids, rows = (np.load(folder / name, mmap_mode="r") for name in ("ids.npy", "id_rows.npy"))
-        return cls(data, np.load(folder / "offsets.npy", mmap_mode="r"), ids, rows)
+        ids, rows = (mapped(folder / name) for name in ("ids.npy", "id_rows.npy"))
+        return cls(data, mapped(folder / "offsets.npy"), ids, rows)
 
     @staticmethod
     def write(products: Iterable[Product], folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from relevance.arrays import Rows, Vector
+from relevance.arrays import Rows, Vector, mapped
 from relevance.contracts.products import Product
 from relevance.index.ragged import Ragged
 from relevance.index.tokens import hashed
@@ -45,9 +45,7 @@ class ProductTable:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Memory-mapped, as `save` wrote it."""
-        return cls(
-            Ragged.open(folder, "tokens"), *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _COLUMNS)
-        )
+        return cls(Ragged.open(folder, "tokens"), *(mapped(folder / f"{name}.npy") for name in _COLUMNS))
 
     def save(self, folder: Path) -> None:
         """A .npy file a column, two for the tokens."""
@@ -57,8 +55,11 @@ class ProductTable:
 
     def take(self, rows: Rows) -> "ProductTable":
         """Some products, in that order."""
-        texts = (rows[:, np.newaxis] * len(TEXT_FIELDS) + np.arange(len(TEXT_FIELDS))).ravel()
-        return ProductTable(self.tokens.take(texts), *(getattr(self, name)[rows] for name in _COLUMNS))
+        return ProductTable(self.texts(rows), *(getattr(self, name)[rows] for name in _COLUMNS))
+
+    def texts(self, rows: Rows) -> Ragged:
+        """The tokens of some products, len(TEXT_FIELDS) texts of each."""
+        return self.tokens.take((rows[:, np.newaxis] * len(TEXT_FIELDS) + np.arange(len(TEXT_FIELDS))).ravel())
 
     def joined(self, other: "ProductTable") -> "ProductTable":
         """These products, then the other's."""

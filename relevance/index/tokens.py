@@ -30,11 +30,10 @@ def matches(query: UnderstoodQuery, texts: Ragged, *, ranked: bool = True) -> ND
     found: NDArray[np.bool_] = np.equal(texts.values, hashes[:, np.newaxis])
     for row, others in zip(found, query.alternatives, strict=False):
         others = tuple(other for other in others if other.stands_for or not ranked)
-        words = [token_hash(other.tokens[0]) for other in others if len(other.tokens) == 1]
-        if words:
-            row |= np.isin(texts.values, np.array(words, dtype=np.uint32))
         for other in others:
-            if len(other.tokens) > 1:
+            if len(other.tokens) == 1:
+                row |= texts.values == np.uint32(token_hash(other.tokens[0]))
+            else:
                 row[_phrase(other.tokens, texts)] = True
     return found
 
@@ -49,8 +48,7 @@ def _phrase(tokens: Sequence[str], texts: Ragged) -> NDArray[np.int64]:
     for step, token in enumerate(tokens):
         starts &= values[step : step + len(starts)] == token_hash(token)
     places = np.flatnonzero(starts)
-    text = np.searchsorted(texts.offsets, places, side="right") - 1
-    inside: NDArray[np.int64] = places[places + length <= texts.offsets[text + 1]]
+    inside: NDArray[np.int64] = places[places + length <= texts.offsets[texts.owners(places) + 1]]
     return inside
 
 

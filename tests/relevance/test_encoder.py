@@ -102,3 +102,11 @@ def test_a_vocabulary_without_its_special_tokens_is_refused(broken_copy):
 
     with pytest.raises(ReleaseRefused, match=r"UNK"):
         TextEncoder.load(broken_copy)
+
+
+def test_a_query_that_is_asked_again_is_not_encoded_again(encoder):
+    first = encoder.encode("usb hub")
+
+    assert encoder.encode("USB  hub") is first
+    assert not first.flags.writeable
+    assert TextEncoder.load(ARTEFACT, remembered=0).encode("usb hub") is not first
