@@ -162,6 +162,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "search_path": search_path_table,
     "spelling": spelling_table,
     "bill": bill_table,
+    "search_as_you_type": search_as_you_type_table,
 }
 
 

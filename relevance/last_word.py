@@ -10,7 +10,7 @@ from relevance.completion import Completions, unfinished_word
 from relevance.contracts.stages import Alternative
 from relevance.text import analyse, tokens_of
 
-CONSIDERED = 64
+CONSIDERED = 32
 """Words that begin so, those that name most products: which of them stand beside the rest of the query is looked up."""
 MOST_COMPLETIONS = 8
 """Words that are searched for beside the last one."""
