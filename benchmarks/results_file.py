@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.judgments import FILE as JUDGMENTS
 from benchmarks.machine import code_version, describe_machine, sha256_of
 from local.folders import LocalFolder
-from relevance.release import MANIFEST
+from relevance.release_files import MANIFEST
 from sagemaker_jobs.catalogues.icecat import FILE as PRODUCTS
 from sagemaker_jobs.folders import PROJECT, data_folder
 

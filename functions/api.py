@@ -19,9 +19,8 @@ from functions.environment import SearchSettings
 from functions.keys import HEADER, OTHER_NAMES, Caller, require_key
 from functions.observability import logger
 from functions.routes import Route
-from functions.serving import NoRelease
 from relevance.complaints import complaints, expectations, shortened
-from relevance.errors import BadRequest
+from relevance.errors import BadRequest, NoRelease
 
 MAX_BODY_BYTES = 1 << 20
 JSON = "application/json"

@@ -4,8 +4,8 @@ from pydantic import ValidationError
 
 from functions.aws.stage_invoker import StageUnavailable, invoke
 from functions.observability import logger
+from relevance.contracts.rungs import Degradation
 from relevance.contracts.stages import (
-    Degradation,
     PreprocessRequest,
     RerankRequest,
     RerankResponse,

@@ -11,14 +11,10 @@ from typing import Protocol
 from functions.aws.release_store import Pointer, ReleaseStore, StoreUnavailable
 from functions.environment import SearchSettings
 from functions.observability import logger
-from relevance.errors import ReleaseRefused, VitrineError
+from relevance.errors import NoRelease, ReleaseRefused
 from relevance.release import Release, open_release
 
 _JITTER = 0.1
-
-
-class NoRelease(VitrineError):
-    """No release could be opened at all: the only reason for a 503."""
 
 
 class Store(Protocol):

@@ -103,7 +103,7 @@ class SearchStack(Stack):
             "ManageCatalogue",
             stage=stage,
             folder="manage_catalogue",
-            layers=[layers.base, layers.search],
+            layers=[layers.base],
             memory_mib=stage.stage_memory_mib,
             timeout_seconds=29,  # the gateway gives up behind this; a table that throttles is tried for some seconds
             settings=CatalogueSettings(**known_to_all, catalogue_table=storage.catalogue.table_name),

@@ -4,6 +4,7 @@ VitrineError
 ├── BadRequest            a caller sent something that cannot be answered (4xx)
 ├── CatalogueError        a product cannot be taken in
 ├── ModelFailed           an open model did not give an answer; the search goes on without it
+├── NoRelease             no release could be opened at all: the only reason for a search to be answered 503
 └── ReleaseRefused        a release must not serve
     ├── FileDamaged       a file is missing, shorter than promised, or hashes to something else
     └── FeatureMismatch   its ranker was trained on other features than this code computes
@@ -28,6 +29,10 @@ class CatalogueError(VitrineError):
 
 class ModelFailed(VitrineError):
     """A model gave no answer, or one that is no number; what it was to add is left out."""
+
+
+class NoRelease(VitrineError):
+    """No release could be opened at all."""
 
 
 class ReleaseRefused(VitrineError):

@@ -7,7 +7,8 @@ from relevance.arrays import Rows, Vector
 from relevance.complaints import complaints, expectations, shortened
 from relevance.contracts.api import RankedCandidate, RerankGivenRequest, RerankGivenResponse
 from relevance.contracts.products import Product
-from relevance.contracts.stages import Degradation, PreprocessRequest, UnderstoodQuery
+from relevance.contracts.rungs import Degradation
+from relevance.contracts.stages import PreprocessRequest, UnderstoodQuery
 from relevance.errors import BadRequest, ModelFailed
 from relevance.features import Candidates
 from relevance.index.table import ProductTable

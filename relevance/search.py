@@ -9,9 +9,9 @@ import numpy as np
 from relevance.arrays import Matrix, Rows
 from relevance.bm25 import inverse_document_frequencies
 from relevance.contracts.api import PAGING_DEPTH, FacetStats, SearchParameters, SearchResponse
+from relevance.contracts.rungs import Degradation
 from relevance.contracts.settings import IndexSettings
 from relevance.contracts.stages import (
-    Degradation,
     PreprocessRequest,
     RerankRequest,
     RerankResponse,

@@ -34,7 +34,8 @@ from relevance.encoder import TextEncoder
 from relevance.errors import CatalogueError, ReleaseRefused, VitrineError
 from relevance.index.local import LocalIndex
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
-from relevance.release import MANIFEST, check_files, file_entry, open_release, read_manifest
+from relevance.release import open_release
+from relevance.release_files import MANIFEST, check_files, file_entry, read_manifest
 from sagemaker_jobs.folders import PROJECT, channel, model_folder
 from sagemaker_jobs.known_vectors import encode_unknown
 

@@ -35,7 +35,7 @@ from relevance.contracts.models import EncoderManifest, EncoderParity
 from relevance.encoder import TextEncoder as OnnxTextEncoder
 from relevance.errors import VitrineError
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
-from relevance.release import file_entry
+from relevance.release_files import file_entry
 from relevance.wordpiece import WordPiece
 from sagemaker_jobs.folders import model_folder
 

@@ -37,7 +37,8 @@ from relevance.errors import VitrineError
 from relevance.features import FEATURE_NAMES, feature_matrix
 from relevance.index.vectors import VectorIndex
 from relevance.onnx_scorer import OnnxScorer
-from relevance.release import Release, file_entry, open_release
+from relevance.release import Release, open_release
+from relevance.release_files import file_entry
 from relevance.search import RERANK_LIMIT, understand
 from sagemaker_jobs.build_release import ARTEFACTS, build_release
 from sagemaker_jobs.derive_queries import CatalogueFacts, DerivedQuery, derive_queries

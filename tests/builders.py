@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from relevance.contracts.models import RankerManifest
 from relevance.contracts.products import Product
 from relevance.features import FEATURE_NAMES
-from relevance.release import file_entry
+from relevance.release_files import file_entry
 from sagemaker_jobs.build_release import ARTEFACTS, build_release
 
 CATALOGUE = (

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from functions.aws.clients import dynamodb, s3
 from relevance.contracts.manifest import ReleaseManifest
 from relevance.errors import ReleaseRefused, VitrineError
-from relevance.release import MANIFEST, check_files, read_manifest
+from relevance.release_files import MANIFEST, check_files, read_manifest
 
 _PREFIX = "releases"
 _PARALLEL_TRANSFERS = 8

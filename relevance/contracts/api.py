@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from relevance.contracts.stages import Degradation, Rung
+from relevance.contracts.rungs import Degradation, Rung
 from relevance.contracts.wire import WireModel, WireRequest
 
 MAX_HITS_PER_PAGE = 100

@@ -4,18 +4,13 @@ Every message carries `query_id`, and the release that it was made with: two fun
 apart must not mix them.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from relevance.arrays import Vector
-
-Rung = Literal["lambda", "lexical"]
-"""Where the query's vector came from: the student encoder in the function, or nowhere."""
-
-Degradation = Literal["vector", "ranker", "preprocess_query", "rerank"]
-"""What a search had to do without: a query vector, the ranker, or one of the two functions (computed here instead)."""
+from relevance.contracts.rungs import Degradation, Rung
 
 
 def _to_vector(given: object) -> Vector:

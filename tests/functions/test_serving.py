@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from functions.aws.release_store import Pointer, StoreUnavailable
-from functions.serving import NoRelease, ServingRelease
-from relevance.errors import ReleaseRefused
+from functions.serving import ServingRelease
+from relevance.errors import NoRelease, ReleaseRefused
 from tests.builders import a_release
 
 

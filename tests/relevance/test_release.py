@@ -5,7 +5,8 @@ import pytest
 
 from relevance.errors import FeatureMismatch, FileDamaged, ReleaseRefused
 from relevance.features import FEATURE_NAMES
-from relevance.release import MANIFEST, file_entry, open_release
+from relevance.release import open_release
+from relevance.release_files import MANIFEST, file_entry
 from tests.builders import a_release, write_linear_ranker
 
 
