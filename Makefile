@@ -5,7 +5,7 @@ VENV := .venv/bin
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 
-.PHONY: help up down release check test layers synth bill bench models python-version environment test-environment
+.PHONY: help up down release check test layers synth bill bench compare models python-version environment test-environment
 
 help:
 	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey|online_retail CATALOGUE=file"
@@ -17,6 +17,7 @@ help:
 	@echo "make synth   the CloudFormation templates: STAGE=dev|staging|prod|local"
 	@echo "make bill    what a stage costs a month, asleep and for every million searches: STAGE=dev|staging|prod"
 	@echo "make bench   measure the release that make up built, and write the figures into the README"
+	@echo "make compare measure Vitrine beside other engines, after make up: docs/comparison.md (20 minutes)"
 	@echo "make models  rebuild the encoder and the ranker that ship, from their sources (minutes)"
 
 python-version:
@@ -67,6 +68,18 @@ bench: test-environment
 	$(VENV)/python -m benchmarks.search_as_you_type
 	$(VENV)/python -m benchmarks.bill_inputs
 	$(VENV)/python -m benchmarks.bill
+	$(VENV)/python -m benchmarks.tables
+
+# The peers' packages come on top of the project's environment, not into it.
+PEERS := .local/peers
+compare: test-environment
+	$(VENV)/python -m venv --without-pip $(PEERS)
+	$(VENV)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+	  > "$$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	$(VENV)/uv pip install --quiet --python $(PEERS)/bin/python -r benchmarks/peers/requirements.txt
+	cd benchmarks/peers && npm ci --no-audit --no-fund
+	$(PEERS)/bin/python -m benchmarks.peers
+	$(PEERS)/bin/python -m benchmarks.peers.plots
 	$(VENV)/python -m benchmarks.tables
 
 models: test-environment
