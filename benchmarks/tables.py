@@ -155,6 +155,44 @@ def search_as_you_type_table(results: Results) -> str:
     return f"{times}\n{_table(heads, early)}\nWarm, one thread. {_circumstances(results)}\n"
 
 
+def peers_table(results: Results) -> str:
+    """Every engine's relevance, beside tuned BM25's, then what it costs to ask and to keep."""
+    against = {(entry["better"], entry["figure"]): entry for entry in results["differences"]}
+
+    def beside(name: str, figure: str) -> str:
+        entry = against.get((name, figure))
+        return f"{entry['mean']:+.3f} ({entry['low']:+.3f} to {entry['high']:+.3f})" if entry else "-"
+
+    judged = [each for each in results["engines"] if "ndcg" in each]
+    relevance = [
+        [
+            each["title"],
+            *(cell for figure in _COUNTINGS for cell in (f"{each[figure]:.3f}", beside(each["name"], figure))),
+            *(f"{each[figure]:.3f}" for figure in ("judged", "recall")),
+        ]
+        for each in judged
+    ]
+    cost = [
+        [
+            each["title"],
+            f"{each['p50_ms']:.2f}",
+            f"{each['p99_ms']:.2f}",
+            f"{each['queries']:,}",
+            *(f"{each[figure]:,}" if figure in each else "-" for figure in ("loaded_mib", "used_mib")),
+            f"{each['start_seconds']:.1f}",
+            f"{each['build_seconds']:.0f}",
+        ]
+        for each in results["engines"]
+    ]
+    countings = [cell for spoken in _COUNTINGS.values() for cell in (f"nDCG@10, {spoken}", "against tuned BM25")]
+    heads = ["p50 ms", "p99 ms", "queries", "MiB loaded", "MiB after queries", "start s", "build s"]
+    versions = ", ".join(f"{name} {version}" for name, version in results["packages"].items())
+    return (
+        f"{_table(['', *countings, 'judged@10', 'recall@100'], relevance)}\n{_table(['one thread', *heads], cost)}\n"
+        f"{results['judged_queries']} judged queries; distinct queries timed. {versions}. {_circumstances(results)}\n"
+    )
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "relevance": relevance_table,
     "latency": latency_table,
@@ -163,6 +201,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "spelling": spelling_table,
     "bill": bill_table,
     "search_as_you_type": search_as_you_type_table,
+    "peers": peers_table,
 }
 
 

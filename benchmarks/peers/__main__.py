@@ -133,7 +133,8 @@ def main() -> int:
         seconds[each.name] = build_seconds(each, built, products)
     # What was measured is what was built here, not the local cloud's release.
     given.release = release_in(built / "vitrine")
-    titles = [json.loads(line)["title"] for line in products.read_text(encoding="utf-8").splitlines()]
+    with products.open(encoding="utf-8") as lines:
+        titles = [json.loads(line)["title"] for line in lines]
     asked = queries_from_titles(titles, QUERIES + WARM_UP, seed=SEED)
     judgments = usable(read_judgments(given.data))
     # Not asked before: the judged ones are not among those that are timed.
