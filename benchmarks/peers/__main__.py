@@ -96,7 +96,7 @@ def means(found: Sequence[Quality]) -> dict[str, float]:
 
 
 def differences(found: dict[str, list[Quality]]) -> list[dict[str, Any]]:
-    """Each engine against tuned BM25, in both countings, with its interval."""
+    """Each engine against textbook BM25, in both countings, with its interval."""
     return [
         {"better": name, "than": BASELINE, "figure": figure}
         | asdict(
@@ -151,6 +151,10 @@ def main() -> int:
         "packages": {name: version(name) for name in PACKAGES} | node,
         "engines": engines,
         "differences": differences(found),
+        "by_query": {
+            query: {name: round(answers[place].ndcg, 4) for name, answers in found.items() if answers}
+            for place, query in enumerate(judgments)
+        },
     }
     print(write_results("peers", given, results))
     return 0

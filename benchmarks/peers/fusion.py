@@ -1,9 +1,9 @@
-"""The first 100 of tuned BM25 and of MiniLM, fused by reciprocal rank."""
+"""The first 100 of textbook BM25 and of MiniLM, fused by reciprocal rank."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.peers.bm25_tantivy import TunedBm25
+from benchmarks.peers.bm25_text import TextbookBm25
 from benchmarks.peers.engine import DEPTH
 from benchmarks.peers.minilm import MiniLm
 from benchmarks.peers.reciprocal_rank import fuse
@@ -16,7 +16,7 @@ def build(products: Sequence[Product], folder: Path) -> None:
 
 def ready(folder: Path) -> "Fusion":
     """Open both engines, whose folders lie beside this one."""
-    return Fusion(TunedBm25(folder.parent / "tantivy"), MiniLm(folder.parent / "minilm"))
+    return Fusion(TextbookBm25(folder.parent / "bm25"), MiniLm(folder.parent / "minilm"))
 
 
 class Fusion:
@@ -24,7 +24,7 @@ class Fusion:
 
     outside_ms = 0.0
 
-    def __init__(self, words: TunedBm25, meaning: MiniLm) -> None:
+    def __init__(self, words: TextbookBm25, meaning: MiniLm) -> None:
         """Both over the same products."""
         self._words, self._meaning = words, meaning
 

@@ -54,7 +54,7 @@ def quality_against_latency(results: Mapping[str, Any], target: Path) -> None:
 
 
 def against_bm25(results: Mapping[str, Any], target: Path) -> None:
-    """Each engine's nDCG@10 less that of tuned BM25, with its 95% interval, in both countings."""
+    """Each engine's nDCG@10 less that of textbook BM25, with its 95% interval, in both countings."""
     titles = {each["name"]: each["title"] for each in results["engines"]}
     names = list(dict.fromkeys(each["better"] for each in results["differences"]))[::-1]
     figure, both = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, sharex=True)
@@ -72,7 +72,7 @@ def against_bm25(results: Mapping[str, Any], target: Path) -> None:
             )
         axes.set_yticks(range(len(names)), [titles[name] for name in names])
         axes.set_ylim(-0.5, len(names) - 0.3)
-        axes.set_xlabel("nDCG@10 less that of tuned BM25, 95% interval")
+        axes.set_xlabel("nDCG@10 less that of textbook BM25, 95% interval")
         axes.set_title(spoken[0].upper() + spoken[1:], loc="left", fontsize=11)
         _quiet(axes)
     _save(figure, target)

@@ -87,7 +87,7 @@ def test_every_engine_stands_behind_those_whose_files_it_reads():
 
 
 def test_an_unknown_engine_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match=r"engine 'solr': expected one of tantivy, bm25s"):
+    with pytest.raises(ValueError, match=r"engine 'solr': expected one of bm25, bm25_fields, bm25s"):
         entry("solr")
 
 
