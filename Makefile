@@ -66,6 +66,7 @@ bench: test-environment
 	$(VENV)/python -m benchmarks.retrieval
 	$(VENV)/python -m benchmarks.spelling
 	$(VENV)/python -m benchmarks.search_as_you_type
+	$(VENV)/python -m benchmarks.cold_start
 	$(VENV)/python -m benchmarks.bill_inputs
 	$(VENV)/python -m benchmarks.bill
 	$(VENV)/python -m benchmarks.tables

@@ -1,16 +1,16 @@
 """What `vitrine bill` multiplies prices with: time, bytes, log lines and metrics of searches that really ran."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from benchmarks.cold_start import measure_cold_start
 from benchmarks.front_door import front_door
 from benchmarks.queries import queries_from_titles
 from benchmarks.results_file import read_arguments, write_results
@@ -20,18 +20,6 @@ from relevance.release import open_release
 QUERIES = 1000
 WARM_UP = 100
 SEED = 20261122
-COLD_STARTS = 5
-
-_COLD_START = """
-import time
-start = time.perf_counter()
-import functions.assemble_results.handler
-imported = time.perf_counter()
-from pathlib import Path
-from relevance.release import open_release
-open_release(Path({release!r}))
-print((imported - start) * 1000, (time.perf_counter() - imported) * 1000)
-"""
 
 _ITEM_OVERHEAD_BYTES = 100
 """What DynamoDB adds to each item that it stores, as its pricing page says."""
@@ -83,17 +71,6 @@ def measure(release: Path, queries: Sequence[str], warm_up: Sequence[str]) -> di
         "log_mean_lines": round(fmean(map(len, logs)), 2),
         "custom_metrics": metrics,
     }
-
-
-def measure_cold_start(release: Path) -> dict[str, float]:
-    """Median ms of importing the handler and of opening a release that was downloaded, each in a fresh process."""
-    command = [sys.executable, "-c", _COLD_START.format(release=str(release))]
-    runs = [
-        [float(part) for part in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()]
-        for _ in range(COLD_STARTS)
-    ]
-    imports, opens = zip(*runs, strict=True)
-    return {"cold_import_ms": round(median(imports), 1), "cold_open_ms": round(median(opens), 1)}
 
 
 def _timed_ms(call: Any, query: str) -> float:
