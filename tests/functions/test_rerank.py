@@ -67,6 +67,44 @@ def test_too_many_described_products_are_compared_by_words_alone(order):
     assert (body["rung"], body["degraded"]) == ("lexical", ["vector"])
 
 
+def test_more_candidates_than_are_ordered_in_one_call_are_refused_by_their_number(order):
+    status, body = order("mouse", [{"objectID": f"n{place}"} for place in range(5000)])
+
+    assert status == 400
+    assert "expected a list of at most 1000 objects" in body["message"]
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        {"price": 1e12},
+        {"price": 0, "released_at": "0001-01-01"},
+        {"released_at": "9999-12-31T23:59:59Z", "rating": 1e308},
+        {"title": "mouse " * 5000},
+        {"title": "\u0000\u202e💡"},
+        {"description": "x" * 100_000, "brand": "y" * 10_000},
+        {"attributes": {f"a{number}": 1e300 for number in range(1000)}},
+    ],
+)
+def test_a_candidate_with_absurd_values_gets_a_finite_score_and_disturbs_no_other(order, absurd):
+    status, body = order("wireless mouse", [{"objectID": "odd", "title": "Odd thing"} | absurd, {"objectID": "mouse"}])
+
+    assert status == 200
+    scores = {candidate["objectID"]: candidate["score"] for candidate in body["ranked"]}
+    assert all(abs(score) < 1e6 for score in scores.values())
+    assert set(scores) == {"odd", "mouse"}
+
+
+@pytest.mark.parametrize("price", ["Infinity", "NaN", "1e400", "-1", '"free"'])
+def test_a_price_that_is_none_is_refused_with_its_place(order, price):
+    raw = f'{{"query": "mouse", "candidates": [{{"objectID": "odd", "title": "Odd", "price": {price}}}]}}'
+
+    status, body = order(None, None, raw_body=raw)
+
+    assert status == 400
+    assert "candidates[0].price" in body["message"] or "is no JSON number" in body["message"]
+
+
 @pytest.mark.parametrize(
     ("candidates", "said"),
     [

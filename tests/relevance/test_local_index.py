@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 
 from relevance.contracts.stages import PreprocessRequest
+from relevance.features import feature_matrix
 from relevance.index.local import LocalIndex
 from relevance.index.retrieval import Retrieval
 from relevance.release import open_release
 from relevance.search import understand
+from relevance.sorting import SORTS
 from tests.builders import a_product, a_release
 
 
@@ -92,3 +94,32 @@ def test_products_without_price_brand_or_date_are_a_catalogue(tmp_path):
 
     assert opened.index.facet_names == ()
     assert ids(opened, opened.index.retrieve(read(opened, ""), 10).rows) == ["a", "b"]
+
+
+def test_a_shop_without_prices_categories_and_dates_is_searched_filtered_and_sorted_all_the_same(tmp_path):
+    bare = [a_product("a", "Red lamp"), a_product("b", "Blue lamp")]
+    opened = open_release(a_release(tmp_path, bare, weights={"fused": 1.0}))
+    query = read(opened, "red lamp")
+
+    retrieved = opened.index.retrieve(query, 10)
+
+    assert ids(opened, retrieved.rows) == ["a", "b"]
+    assert opened.index.facet_names == ()
+    for sort in SORTS.values():
+        assert set(ids(opened, opened.index.retrieve(read(opened, "lamp"), 10, sort=sort).rows)) == {"a", "b"}
+    assert np.isfinite(feature_matrix(query, opened.index.candidates(query, retrieved.rows), opened.index.scale)).all()
+
+
+def test_a_product_without_a_vector_is_found_by_its_words_only(tmp_path):
+    products = [a_product("a", "Red lamp"), a_product("b", "Blue kettle"), a_product("c", "Green lamp")]
+    opened = open_release(a_release(tmp_path / "with"))
+    vectors = np.stack([opened.encoder.encode("red lamp"), opened.encoder.encode("kettle"), np.zeros(384, np.float32)])
+    (tmp_path / "release").mkdir()
+    LocalIndex.build(products, vectors, tmp_path / "release")
+    index = LocalIndex(tmp_path / "release")
+    query = read(opened, "lamp")
+
+    rows = index.retrieve(query, 10).rows
+
+    assert [record["objectID"] for record in index.records(rows)][:2] == ["a", "c"]
+    assert index.candidates(query, np.array([2])).cosines.tolist() == [0.0]
