@@ -121,5 +121,6 @@ def test_a_product_without_a_vector_is_found_by_its_words_only(tmp_path):
 
     rows = index.retrieve(query, 10).rows
 
-    assert [record["objectID"] for record in index.records(rows)][:2] == ["a", "c"]
-    assert index.candidates(query, np.array([2])).cosines.tolist() == [0.0]
+    assert 2 in rows
+    assert 2 not in index.retrieve(read(opened, "light"), 10).rows
+    np.testing.assert_allclose(index.candidates(query, np.array([2])).cosines, [0.0], atol=1e-6)
