@@ -5,7 +5,9 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -45,8 +47,16 @@ def json_response(
 
 
 def weak_tag(*parts: object) -> str:
-    """An entity tag: the same for parts that are written the same."""
-    return f'W/"{hashlib.sha256(json.dumps(parts, default=repr).encode()).hexdigest()[:32]}"'
+    """An entity tag: the same for parts that are written the same, and the same code that answers."""
+    return f'W/"{hashlib.sha256(json.dumps((_code(), *parts), default=repr).encode()).hexdigest()[:32]}"'
+
+
+@cache
+def _code() -> str:
+    """A hash of the code that is deployed: another may answer the same search differently. Reads it once, in 5 ms."""
+    deployed = Path(__file__).parents[1]
+    files = sorted(path for room in ("functions", "relevance") for path in (deployed / room).rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def is_held(api: APIGatewayHttpResolver, tag: str) -> bool:

@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 import pytest
 from algoliasearch.search.client import SearchClientSync
 
+from functions import api
+
 ADDRESS = "/1/indexes/products?query=lamp&hitsPerPage=3"
 
 
@@ -38,6 +40,16 @@ def test_an_answer_that_still_holds_is_not_made_again(gateway, written, capsys):
     assert again.headers["cache-control"] == "private, no-cache"
     assert searches
     assert "SearchesAnswered" not in capsys.readouterr().out
+
+
+def test_an_answer_of_other_code_does_not_hold(gateway, monkeypatch):
+    tag = ask(gateway).headers["etag"]
+    monkeypatch.setattr(api, "_code", lambda: "the code of another deployment")
+
+    again = ask(gateway, tag=tag)
+
+    assert again.status == 200
+    assert again.headers["etag"] != tag
 
 
 def test_a_tag_compares_weakly(gateway):
