@@ -33,8 +33,8 @@ within the `filters`, `restrictIndices` and `validUntil` that it seals in |
 - `X-Request-Id`: stands in every log line of the request.
 - Errors are `{{"message": "...", "status": 4xx}}`; the message names the field, its value and what was expected. A path
   or method that is not listed here is 404.
-- `Cache-Control: no-store`, except for a search by address. That has a weak `ETag` of the release, the code, the parameters as
-  understood and what the key seals in; `If-None-Match` with it is answered 304, without a search. With
+- `Cache-Control: no-store`, except for a search by address. That has a weak `ETag` of the release, the code, the
+  parameters as understood and what the key seals in; `If-None-Match` with it is answered 304, without a search. With
   `clickAnalytics` each answer needs a `queryID` of its own, and none may be kept; nor may one that has something in
   `degraded`.
 
