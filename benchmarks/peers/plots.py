@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,32 +24,28 @@ COUNTINGS = {"ndcg": "unjudged products as bad", "ndcg_judged": "judged products
 def quality_against_latency(results: Mapping[str, Any], target: Path) -> None:
     """Both countings of nDCG@10 over the milliseconds of a median query; up and left is better."""
     engines = [each for each in results["engines"] if "ndcg" in each]
-    figure, both = plt.subplots(1, 2, figsize=(11, 4.8), sharex=True)
+    figure, both = plt.subplots(2, 1, figsize=(9, 8.5), sharex=True)
     for axes, (counting, spoken) in zip(both, COUNTINGS.items(), strict=True):
         for each in engines:
-            ours = each["name"].startswith("vitrine")
-            axes.scatter(
-                each["p50_ms"], each[counting], s=90 if ours else 55, marker="D" if ours else "o", color=_colour(each)
-            )
-        for each, (across, up) in zip(engines, _offsets(engines, counting), strict=True):
+            ours = each["name"] == "vitrine"
+            place = (each["p50_ms"], each[counting])
+            axes.scatter(*place, s=90 if ours else 55, marker="D" if ours else "o", color=_colour(each))
             axes.annotate(
                 each["title"],
-                (each["p50_ms"], each[counting]),
-                xytext=(across, up),
+                place,
+                xytext=(8, 0),
                 textcoords="offset points",
                 color=_colour(each),
-                ha="right" if across < 0 else "left",
                 va="center",
-                fontsize=9.5,
-                weight="bold" if each["name"] == "vitrine" else "normal",
+                weight="bold" if ours else "normal",
             )
         axes.set_xscale("log")
-        axes.set_xlim(min(each["p50_ms"] for each in engines) / 2, max(each["p50_ms"] for each in engines) * 3)
+        axes.set_xlim(min(each["p50_ms"] for each in engines) / 2, max(each["p50_ms"] for each in engines) * 8)
         axes.set_ylim(min(each[counting] for each in engines) - 0.03, max(each[counting] for each in engines) + 0.03)
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.set_xlabel("milliseconds of a median query, one thread (log scale)")
         axes.set_title(f"nDCG@10, {spoken}", loc="left", fontsize=11)
         _quiet(axes)
+    both[-1].set_xlabel("milliseconds of a median query, one thread (log scale)")
     _save(figure, target)
 
 
@@ -57,7 +53,7 @@ def against_bm25(results: Mapping[str, Any], target: Path) -> None:
     """Each engine's nDCG@10 less that of textbook BM25, with its 95% interval, in both countings."""
     titles = {each["name"]: each["title"] for each in results["engines"]}
     names = list(dict.fromkeys(each["better"] for each in results["differences"]))[::-1]
-    figure, both = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, sharex=True)
+    figure, both = plt.subplots(1, 2, figsize=(11, 5), sharey=True, sharex=True)
     for axes, (counting, spoken) in zip(both, COUNTINGS.items(), strict=True):
         axes.axvline(0, color="#666666", linewidth=1)
         for each in results["differences"]:
@@ -78,25 +74,8 @@ def against_bm25(results: Mapping[str, Any], target: Path) -> None:
     _save(figure, target)
 
 
-def _offsets(engines: Sequence[Mapping[str, Any]], counting: str) -> list[tuple[float, float]]:
-    """A label's place beside its mark, in points: right of it, but left of marks that stand far to the right."""
-    slowest = max(each["p50_ms"] for each in engines)
-    placed: list[tuple[bool, float]] = []
-    found = []
-    for each in sorted(engines, key=lambda one: float(one[counting])):
-        left = each["p50_ms"] > slowest / 6
-        height = each[counting]
-        # Labels on one side keep a line's distance; 1 of nDCG is about 2,500 points here.
-        while any(left == other and abs(height - taken) < 0.006 for other, taken in placed):
-            height += 0.002
-        placed.append((left, height))
-        found.append((each["name"], (-8.0 if left else 8.0, (height - each[counting]) * 1500)))
-    by_name = dict(found)
-    return [by_name[each["name"]] for each in engines]
-
-
 def _colour(each: Mapping[str, Any]) -> str:
-    return OURS if each["name"].startswith("vitrine") else THEIRS
+    return OURS if each["name"] == "vitrine" else THEIRS
 
 
 def _quiet(axes: Any) -> None:
