@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from relevance.product_text import TEXT_FIELDS
+from relevance.product_text import TEXT_FIELDS, SpokenText
 from relevance.text import normalise, words
 
 NAMING_FIELDS = ("title", "brand", "categories")
@@ -30,14 +30,6 @@ class Completions:
         """From how many products each word names; normalised words, as `relevance.text.words` gives them."""
         self._words = sorted(counts)
         self._counts = np.array([counts[word] for word in self._words], dtype=np.int64)
-
-    @classmethod
-    def of(cls, products: Iterable[tuple[list[str], ...]]) -> Self:
-        """From the words of each product's text fields."""
-        counts: Counter[str] = Counter()
-        for fields in products:
-            counts.update({word for place in _PLACES for word in fields[place] if len(word) <= LONGEST})
-        return cls(counts)
 
     @classmethod
     def open(cls, index: Path) -> Self:
@@ -73,6 +65,14 @@ class Completions:
         counts = self._counts[begin:end]
         most = np.argsort(-counts, kind="stable")[:limit]
         return [(self._words[begin + place], int(counts[place])) for place in most]
+
+
+def products_named(products: Iterable[SpokenText]) -> Counter[str]:
+    """How many products each word names, from the words of their text fields."""
+    counts: Counter[str] = Counter()
+    for fields in products:
+        counts.update({word for place in _PLACES for word in fields[place] if len(word) <= LONGEST})
+    return counts
 
 
 def unfinished_word(query: str) -> str | None:

@@ -66,9 +66,11 @@ class Spelling:
     @classmethod
     def of(cls, products: Iterable[Iterable[Iterable[str]]]) -> Self:
         """From the words of each product's fields."""
-        counts: Counter[str] = Counter()
-        for fields in products:
-            counts.update({word for field in fields for word in field})
+        return cls.counted(products_by_word(products))
+
+    @classmethod
+    def counted(cls, counts: Mapping[str, int]) -> Self:
+        """From in how many products each word stands, words with digits too."""
         spoken = {word: count for word, count in sorted(counts.items()) if not is_number(word)}
         return cls(spoken, frozenset(tokens_of(list(spoken))))
 
@@ -145,6 +147,14 @@ class Spelling:
         allowed = 2 * edits - np.abs(self._lengths[begin:end] - length)
         places: list[int] = (np.flatnonzero(differing <= allowed) + begin).tolist()
         return places
+
+
+def products_by_word(products: Iterable[Iterable[Iterable[str]]]) -> Counter[str]:
+    """In how many products each word stands, from the words of each product's fields."""
+    counts: Counter[str] = Counter()
+    for fields in products:
+        counts.update({word for field in fields for word in field})
+    return counts
 
 
 def edit_cost(typed: str, meant: str, most_edits: int) -> int | None:

@@ -11,6 +11,7 @@ Ends with 0; with 3 when some lines of the catalogue were refused and the rest k
 import argparse
 import hashlib
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -125,10 +126,8 @@ def build_release(
             if encoder is None
             else _embed(products, unfinished / "encoder", encoder.encoder_id, known, say, threads)
         )
-        say("writing the index")
-        LocalIndex.build(
-            products, vectors, unfinished, IndexSettings.model_validate_json(accompanying.get(SETTINGS, "{}"))
-        )
+        settings = IndexSettings.model_validate_json(accompanying.get(SETTINGS, "{}"))
+        LocalIndex.build(products, vectors, unfinished, settings, say)
         for name, content in accompanying.items():
             (unfinished / "index" / name).write_bytes(content)
         metrics = {f"ranker.{name}": value for name, value in ranker.metrics.items()} if ranker else {}
@@ -159,6 +158,8 @@ def build_release(
         (unfinished / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n")
         say("opening it, as a function would")
         open_release(unfinished)
+        seconds = (datetime.now(UTC) - made_at).total_seconds()
+        say(f"built in {seconds:.0f} s, with at most {_peak_memory_mb():,.0f} MB of memory")
     return output / release_id
 
 
@@ -256,6 +257,12 @@ def _embed(
 
     texts = [embedding_text(product) for product in products]
     return encode(texts) if known is None else encode_unknown(texts, known / f"{encoder_id}.npz", encode)
+
+
+def _peak_memory_mb() -> float:
+    """Of this process until now."""
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes * 1024 / 1e6 if sys.platform != "darwin" else kilobytes / 1e6
 
 
 def _git_commit() -> str | None:

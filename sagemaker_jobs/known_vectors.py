@@ -22,24 +22,27 @@ def encode_unknown(texts: Sequence[str], file: Path, encode: Callable[[list[str]
         encode: Texts in, shape (n, d) out; called once at most.
     """
     digests = [hashlib.sha256(text.encode()).digest()[:_DIGEST_BYTES] for text in texts]
-    known = _read(file)
-    unknown = list(dict.fromkeys(digest for digest in digests if digest not in known))
-    if unknown:
-        text_of = dict(zip(digests, texts, strict=True))
-        known |= dict(zip(unknown, encode([text_of[digest] for digest in unknown]), strict=True))
-    vectors = np.stack([known[digest] for digest in digests])
-    if unknown:
+    row_of, vectors = _read(file)
+    text_of = {digest: text for digest, text in zip(digests, texts, strict=True) if digest not in row_of}
+    if text_of:
+        encoded = encode(list(text_of.values()))
+        vectors = np.concatenate((vectors, encoded)) if row_of else encoded
+        row_of |= {digest: row for row, digest in enumerate(text_of, start=len(vectors) - len(encoded))}
+    vectors = vectors[[row_of[digest] for digest in digests]]
+    if text_of:
         _write(file, digests, vectors)
     return vectors
 
 
-def _read(file: Path) -> dict[bytes, Matrix]:
+def _read(file: Path) -> tuple[dict[bytes, int], Matrix]:
+    """The row of each digest, and the vectors."""
     try:
         with file.open("rb") as content, np.load(content) as held:
             digests, vectors = held["digests"], held["vectors"]
-        return {digest.tobytes(): vector for digest, vector in zip(digests, vectors, strict=True)}
+        row_of = {digest.tobytes(): row for row, (digest, _) in enumerate(zip(digests, vectors, strict=True))}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return {}
+        return {}, np.empty((0, 0), dtype=np.float32)
+    return row_of, vectors
 
 
 def _write(file: Path, digests: Sequence[bytes], vectors: Matrix) -> None:

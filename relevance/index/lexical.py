@@ -1,6 +1,6 @@
 """BM25 over weighted text fields, by tantivy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +16,7 @@ from relevance.product_text import TEXT_FIELDS, AnalysedText
 _TEXT = "text"
 _SMALLEST_HEAP_BYTES = 128 << 20
 _HEAP_BYTES_PER_PRODUCT = 4096
+_LARGEST_HEAP_BYTES = 4_000_000_000
 
 
 def _schema() -> tantivy.Schema:
@@ -35,28 +36,8 @@ class LexicalIndex:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Memory-map the index that `build` wrote."""
+        """Memory-map the index that `LexicalWriter` wrote."""
         return cls(tantivy.Index.open(str(folder)))
-
-    @staticmethod
-    def build(texts: Sequence[AnalysedText], folder: Path) -> None:
-        """Write the index of products' texts into an existing, empty folder; row numbers follow their order."""
-        index = tantivy.Index(_schema(), path=str(folder))
-        # One thread and a heap for everything: one segment, in the order of the products.
-        heap_bytes = min(max(_SMALLEST_HEAP_BYTES, _HEAP_BYTES_PER_PRODUCT * len(texts)), 4_000_000_000)
-        writer = index.writer(heap_size=heap_bytes, num_threads=1)
-        for text in texts:
-            document = tantivy.Document()
-            tokens_of = dict(zip(TEXT_FIELDS, text, strict=True))
-            for field, parts in SEARCHED_TOGETHER.items():
-                document.add_text(field, " ".join(token for part in parts for token in tokens_of[part]))
-            writer.add_document(document)
-        writer.commit()
-        writer.wait_merging_threads()
-        index.reload()
-        segments = index.searcher().num_segments
-        if segments > 1:
-            raise RuntimeError(f"the lexical index of {len(texts)} products came out in {segments} segments, not 1")
 
     def search(
         self, query: UnderstoodQuery, weights: Mapping[str, float], limit: int, *, every: bool = False
@@ -136,6 +117,36 @@ class LexicalIndex:
         else:
             found = tantivy.Query.phrase_query(self._schema, field, list(tokens))
         return tantivy.Query.boost_query(found, boost)
+
+
+class LexicalWriter:
+    """Writes the index of products' texts into an existing, empty folder; row numbers follow their order."""
+
+    def __init__(self, folder: Path, products: int) -> None:
+        """Of so many products in all."""
+        self._products = products
+        self._index = tantivy.Index(_schema(), path=str(folder))
+        # One thread and a heap for everything: one segment, in the order of the products.
+        heap_bytes = min(max(_SMALLEST_HEAP_BYTES, _HEAP_BYTES_PER_PRODUCT * products), _LARGEST_HEAP_BYTES)
+        self._writer = self._index.writer(heap_size=heap_bytes, num_threads=1)
+
+    def add(self, texts: Iterable[AnalysedText]) -> None:
+        """Index some more products."""
+        for text in texts:
+            document = tantivy.Document()
+            tokens_of = dict(zip(TEXT_FIELDS, text, strict=True))
+            for field, parts in SEARCHED_TOGETHER.items():
+                document.add_text(field, " ".join(token for part in parts for token in tokens_of[part]))
+            self._writer.add_document(document)
+
+    def close(self) -> None:
+        """Write what was added."""
+        self._writer.commit()
+        self._writer.wait_merging_threads()
+        self._index.reload()
+        segments = self._index.searcher().num_segments
+        if segments > 1:
+            raise RuntimeError(f"the lexical index of {self._products} products came out in {segments} segments, not 1")
 
 
 def _any_of(queries: Sequence[tantivy.Query]) -> tantivy.Query:

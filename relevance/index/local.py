@@ -1,14 +1,15 @@
 """The index of a shop that fits in a function: files of a release, memory-mapped."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from relevance.arrays import Mask, Matrix, Rows, Vector, mapped
-from relevance.completion import Completions
+from relevance.completion import Completions, products_named
 from relevance.contracts.products import Product
 from relevance.contracts.settings import IndexSettings
 from relevance.contracts.stages import UnderstoodQuery
@@ -17,7 +18,7 @@ from relevance.filters import Condition
 from relevance.fusion import fused_scores
 from relevance.index.browsing import browsing_order
 from relevance.index.facets import FacetColumns, FacetCount
-from relevance.index.lexical import LexicalIndex
+from relevance.index.lexical import LexicalIndex, LexicalWriter
 from relevance.index.port import Retrieved
 from relevance.index.records import ProductRecords
 from relevance.index.retrieval import SERVED, Retrieval
@@ -26,10 +27,11 @@ from relevance.index.tokens import matches
 from relevance.index.vectors import VectorIndex
 from relevance.product_text import TEXT_FIELDS, tokens_of_words, words_of_products
 from relevance.sorting import Sort
-from relevance.spelling import Spelling
+from relevance.spelling import Spelling, products_by_word
 from relevance.synonyms import Synonyms
 from relevance.understanding import BrandNames
 
+_CHUNK = 10_000
 _BROWSING = "browsing.npy"
 _SETTINGS = "settings.json"
 
@@ -57,7 +59,11 @@ class LocalIndex:
 
     @staticmethod
     def build(
-        products: Sequence[Product], vectors: Matrix | None, release: Path, settings: IndexSettings | None = None
+        products: Sequence[Product],
+        vectors: Matrix | None,
+        release: Path,
+        settings: IndexSettings | None = None,
+        say: Callable[[str], object] = lambda _: None,
     ) -> None:
         """Write `index/` and `products/` into a release's folder.
 
@@ -66,21 +72,17 @@ class LocalIndex:
             vectors: Shape (len(products), d), rows of unit length; None for a release without vectors.
             release: An existing folder without these two in it.
             settings: The shop's; written into the index.
+            say: Told how far it is.
         """
         settings = settings or IndexSettings()
         index = release / "index"
         for folder in (index / "lexical", release / "products"):
             folder.mkdir(parents=True)
-        spoken = words_of_products(products)
-        Spelling.of(spoken).save(index)
-        Completions.of(spoken).save(index)
-        texts = [tokens_of_words(fields) for fields in spoken]
-        LexicalIndex.build(texts, index / "lexical")
+        _write_texts(products, index, say)
         if vectors is not None:
+            say("indexing: vectors")
             VectorIndex.build(vectors, index / "vectors.faiss")
-        table = ProductTable.of(products, texts)
-        table.save(index)
-        CatalogueScale.of(table).save(index)
+        say("indexing: facets and records")
         FacetColumns.build(products, index, tuple(facet.name for facet in settings.facets))
         np.save(index / _BROWSING, browsing_order(products, settings.ranking))
         (index / _SETTINGS).write_text(settings.model_dump_json(by_alias=True, exclude_none=True))
@@ -207,3 +209,25 @@ class LocalIndex:
         holds = np.zeros(len(rows), dtype=bool)
         holds[texts.owners(hits) // len(TEXT_FIELDS)] = True
         return len(rows) - int(holds.sum())
+
+
+def _write_texts(products: Sequence[Product], index: Path, say: Callable[[str], object]) -> None:
+    """Everything that is made of products' texts: in chunks, since their words take ten times the room of the index."""
+    spoken_by, named_by = Counter[str](), Counter[str]()
+    lexical = LexicalWriter(index / "lexical", len(products))
+    tables = []
+    for start in range(0, len(products), _CHUNK):
+        chunk = products[start : start + _CHUNK]
+        spoken = words_of_products(chunk)
+        spoken_by.update(products_by_word(spoken))
+        named_by.update(products_named(spoken))
+        texts = [tokens_of_words(fields) for fields in spoken]
+        lexical.add(texts)
+        tables.append(ProductTable.of(chunk, texts))
+        say(f"indexing: the text of {start + len(chunk):,} of {len(products):,} products")
+    lexical.close()
+    Spelling.counted(spoken_by).save(index)
+    Completions(named_by).save(index)
+    table = tables[0].joined(*tables[1:])
+    table.save(index)
+    CatalogueScale.of(table).save(index)

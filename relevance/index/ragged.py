@@ -47,10 +47,11 @@ class Ragged:
         where = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
         return Ragged(offsets, self.values[where])
 
-    def joined(self, other: "Ragged") -> "Ragged":
-        """These lists, then the other's."""
-        offsets = np.concatenate((self.offsets, self.offsets[-1] + other.offsets[1:]))
-        return Ragged(offsets, np.concatenate((self.values, other.values)))
+    def joined(self, *others: "Ragged") -> "Ragged":
+        """These lists, then the others'."""
+        parts = (self, *others)
+        lengths = np.concatenate([part.lengths for part in parts])
+        return Ragged(np.concatenate(([0], np.cumsum(lengths))), np.concatenate([part.values for part in parts]))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -61,10 +61,11 @@ class ProductTable:
         """The tokens of some products, len(TEXT_FIELDS) texts of each."""
         return self.tokens.take((rows[:, np.newaxis] * len(TEXT_FIELDS) + np.arange(len(TEXT_FIELDS))).ravel())
 
-    def joined(self, other: "ProductTable") -> "ProductTable":
-        """These products, then the other's."""
-        columns = (np.concatenate((getattr(self, name), getattr(other, name))) for name in _COLUMNS)
-        return ProductTable(self.tokens.joined(other.tokens), *columns)
+    def joined(self, *others: "ProductTable") -> "ProductTable":
+        """These products, then the others'."""
+        parts = (self, *others)
+        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS)
+        return ProductTable(self.tokens.joined(*(other.tokens for other in others)), *columns)
 
     def __len__(self) -> int:
         return len(self.price_cents)
