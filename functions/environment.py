@@ -3,7 +3,7 @@
 import os
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class EnvironmentSettings(BaseModel):
@@ -38,5 +38,7 @@ class SearchSettings(EnvironmentSettings):
     """Where downloaded releases lie; a release that is there already is opened without a download."""
     pointer_seconds: float = 30.0
     """At most how often the pointer is read, beside a request; jittered by a tenth."""
+    remembered_queries: int = Field(default=1000, ge=0)
+    """How many queries a function remembers: their vectors, and the front door their answers; 0 for none."""
     key_parameter: str
     """Name of the SSM SecureString that holds the hashed API keys."""

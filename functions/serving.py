@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -33,10 +33,18 @@ class Store(Protocol):
 class ServingRelease:
     """Opens the live release at first use; then looks at the pointer beside requests and swaps between two of them."""
 
-    def __init__(self, store: Store, pointer_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: Store,
+        pointer_seconds: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        opener: Callable[[Path], Release] = open_release,
+    ) -> None:
         self._store = store
         self._pointer_seconds = pointer_seconds
         self._clock = clock
+        self._opener = opener
         self._open: Release | None = None
         self._refused: set[str] = set()
         self._look_at = 0.0
@@ -91,7 +99,7 @@ class ServingRelease:
 
     def _opened(self, release_id: str) -> Release:
         try:
-            return open_release(self._store.fetch(release_id))
+            return self._opener(self._store.fetch(release_id))
         except ReleaseRefused:
             self._refused.add(release_id)
             self._store.forget(release_id)
@@ -114,4 +122,5 @@ def serving(settings: SearchSettings) -> ServingRelease:
     store = ReleaseStore(
         settings.release_bucket, settings.pointer_table, settings.index_name, Path(settings.release_folder)
     )
-    return ServingRelease(store, settings.pointer_seconds)
+    opener = partial(open_release, remembered=settings.remembered_queries)
+    return ServingRelease(store, settings.pointer_seconds, opener=opener)

@@ -60,6 +60,7 @@ class SearchStack(Stack):
             pointer_table=storage.pointers.table_name,
             release_folder=stage.release_folder,
             pointer_seconds=stage.pointer_seconds,
+            remembered_queries=stage.remembered_queries,
             key_parameter=stage.key_parameter,
         ).model_dump()
 

@@ -49,6 +49,8 @@ class Stage:
     """Whether the release bucket and the pointer table outlive `cdk destroy`."""
     pointer_seconds: float = 30.0
     """How long a function may go on serving a release after the pointer has moved."""
+    remembered_queries: int = 1000
+    """How many queries a function remembers, in 32 MiB of its memory at most; 0 for none."""
     release_folder: str = "/tmp/vitrine/releases"
     """Where a function keeps the releases that it has downloaded."""
     requests_per_second: int = 100

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relevance.contracts.manifest import ReleaseManifest
-from relevance.encoder import TextEncoder
+from relevance.encoder import REMEMBERED, TextEncoder
 from relevance.errors import ReleaseRefused
 from relevance.index.local import LocalIndex
 from relevance.index.port import ProductIndex
@@ -28,8 +28,12 @@ class Release:
         return self.manifest.release_id
 
 
-def open_release(folder: Path) -> Release:
+def open_release(folder: Path, *, remembered: int = REMEMBERED) -> Release:
     """Check every file and the feature names, then open.
+
+    Args:
+        folder: Named as the release.
+        remembered: How many queries are not encoded again when they are asked again; 0 for none.
 
     Raises:
         FileDamaged: If a file is missing, has another size or another sha256 than the manifest says.
@@ -38,7 +42,7 @@ def open_release(folder: Path) -> Release:
     """
     manifest = read_manifest(folder)
     check_files(folder, manifest)
-    encoder = TextEncoder.load(folder / "encoder") if manifest.encoder_id else None
+    encoder = TextEncoder.load(folder / "encoder", remembered=remembered) if manifest.encoder_id else None
     scorer = OnnxScorer.load(folder / "ranker") if manifest.ranker_id else None
     index = LocalIndex(folder)
     for what, promised, found in (

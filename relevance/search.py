@@ -2,7 +2,6 @@
 
 import math
 from typing import Any, Protocol
-from urllib.parse import urlencode
 
 import numpy as np
 
@@ -230,7 +229,7 @@ def search(
         else {name: _stats(count.numbers) for name, count in facets.items() if count.numbers},
         query=parameters.query,
         corrected_query=understood.corrected,
-        params=urlencode(parameters.model_dump(by_alias=True, exclude_unset=True), doseq=True),
+        params=parameters.written,
         query_id=query_id,
         processing_time_ms=0,
         index=index_name,

@@ -22,6 +22,7 @@ from functions.api import (
     on,
     weak_tag,
 )
+from functions.assemble_results.remembered_answers import Question, RememberedAnswers
 from functions.assemble_results.settings import AssembleSettings
 from functions.keys import Caller
 from functions.observability import logger, metrics, with_request_id
@@ -52,6 +53,12 @@ api = new_api()
 def settings() -> AssembleSettings:
     """Read once per execution environment."""
     return AssembleSettings.from_environment()
+
+
+@cache
+def remembered() -> RememberedAnswers:
+    """One per execution environment."""
+    return RememberedAnswers(settings().remembered_queries)
 
 
 @on(api, SEARCH)
@@ -120,20 +127,28 @@ def _answer(
 ) -> SearchResponse:
     begun = time.perf_counter()
     release = serving(settings()).current()
-    answer = search(
-        parameters,
-        release,
-        _stages(release),
-        query_id=uuid.uuid4().hex,
-        index_name=index,
-        sealed=caller.condition,
-        sort=sort,
-    )
+    query_id = uuid.uuid4().hex
+    question = Question.of(parameters, release.release_id, index, caller.condition)
+    recalled = remembered().recall(question)
+    if recalled is not None:
+        answer = recalled.model_copy(update={"query_id": query_id, "params": parameters.written})
+    else:
+        answer = search(
+            parameters,
+            release,
+            _stages(release),
+            query_id=query_id,
+            index_name=index,
+            sealed=caller.condition,
+            sort=sort,
+        )
+        remembered().keep(question, answer)
     took_ms = (time.perf_counter() - begun) * 1000
     metrics.add_metric("SearchesAnswered", MetricUnit.Count, 1)
     metrics.add_metric("SearchMilliseconds", MetricUnit.Milliseconds, took_ms)
     metrics.add_metric("SearchesWithoutHits", MetricUnit.Count, answer.nb_hits == 0)
     metrics.add_metric("SearchesDegraded", MetricUnit.Count, bool(answer.degraded))
+    metrics.add_metric("SearchesRemembered", MetricUnit.Count, recalled is not None)
     logger.info(
         "searched",
         query_id=answer.query_id,
@@ -141,6 +156,7 @@ def _answer(
         rung=answer.rung,
         degraded=list(answer.degraded),
         hits=answer.nb_hits,
+        remembered=recalled is not None,
         took_ms=round(took_ms, 1),
     )
     return answer.model_copy(update={"processing_time_ms": round(took_ms), "warnings": (*warnings, *answer.warnings)})

@@ -1,6 +1,7 @@
 """The public API: Algolia's names on the wire, ours inside. The aliases stand here and nowhere else."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -95,6 +96,11 @@ class SearchParameters(WireRequest):
     def corrects_typos(self) -> bool:
         """Whether misspelt words are corrected."""
         return self.typo_tolerance is not False
+
+    @property
+    def written(self) -> str:
+        """What was asked for as a query string, without what was left open: answers repeat it as `params`."""
+        return urlencode(self.model_dump(by_alias=True, exclude_unset=True), doseq=True)
 
 
 class FacetSearchParameters(SearchParameters):

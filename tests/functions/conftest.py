@@ -31,6 +31,7 @@ CACHES = (
     key_store,
     serving,
     assemble_results.settings,
+    assemble_results.remembered,
     manage_catalogue.settings,
     preprocess_query.settings,
     rerank.settings,
