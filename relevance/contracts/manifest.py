@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from relevance.contracts.models import FileEntry, Sha256
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 
 
 class ReleaseManifest(BaseModel):
@@ -15,7 +15,7 @@ class ReleaseManifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format_version: Literal[2] = FORMAT_VERSION
+    format_version: Literal[3] = FORMAT_VERSION
     release_id: str = Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
     made_at: datetime
     git_commit: str | None

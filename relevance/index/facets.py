@@ -1,22 +1,23 @@
 """Facet columns: which values of brand, category, price and attributes each product has, and how often in a set."""
 
 import json
-import math
-import operator
+from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from relevance.arrays import Mask, Rows
+from relevance.arrays import Mask, Rows, mapped
 from relevance.complaints import shortened
 from relevance.contracts.products import Product
 from relevance.errors import BadRequest
 from relevance.filters import All, Any_, Between, Compares, Condition, Is, Not, Operator
-from relevance.index.ragged import Ragged
 
 SMALLEST_SHARE = 0.01
 """An attribute becomes a facet when at least this share of the products has it, in [0, 1]."""
@@ -64,74 +65,107 @@ def _own_values(product: Product, name: str) -> list[str | float]:
     return [str(one).lower() if isinstance(one, bool) else one for one in given if isinstance(one, str | int | float)]
 
 
-def _widespread(rows: Sequence[Mapping[str, object]]) -> list[str]:
+def _widespread(products: Sequence[Product]) -> list[str]:
     """The names that enough products have, brand and categories before attributes, most products first."""
-    spread = Counter(name for row in rows for name in row)
-    wide = [name for name, count in spread.most_common() if count >= SMALLEST_SHARE * len(rows)]
+    spread = Counter(name for product in products for name in facet_values(product))
+    wide = [name for name, count in spread.most_common() if count >= SMALLEST_SHARE * len(products)]
     return sorted(wide, key=lambda name: name.startswith("attributes."))
 
 
 class FacetColumns:
-    """Value codes of each product, by facet."""
+    """Value codes of each product, by facet.
 
-    def __init__(self, facets: Mapping[str, Sequence[str | float]], products: int, codes: Ragged) -> None:
-        self._values = dict(facets)
+    A facet that most products have once is a column: a code for each product. Any other is a list of pairs: a row and
+    a code, rows not decreasing. Codes follow the values' alphabetical order.
+    """
+
+    def __init__(
+        self, facets: Mapping[str, "_Facet"], products: int, rows: NDArray[np.uint32], codes: NDArray[np.uint32]
+    ) -> None:
+        self._facets = dict(facets)
         self._products = products
-        self._first = {name: place * products for place, name in enumerate(facets)}
+        self._rows = rows
         self._codes = codes
 
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Memory-mapped, as `build` wrote it."""
-        described = json.loads((folder / "facets.json").read_text())
-        return cls(described["values"], described["products"], Ragged.open(folder, "facets"))
+        described = json.loads((folder / "facets.json").read_bytes())
+        facets = {facet["name"]: _Facet(**facet) for facet in described["facets"]}
+        rows, codes = (mapped(folder / f"facets.{part}.npy") for part in ("rows", "codes"))
+        return cls(facets, described["products"], rows, codes)
 
     @staticmethod
     def build(products: Sequence[Product], folder: Path, wanted: Sequence[str] = ()) -> None:
-        """`facets.json`, and the value codes of every product for one facet after the other.
+        """`facets.json`, and the rows and codes of one facet after the other.
 
         Args:
             products: In row order.
             folder: Where to write.
             wanted: The facets that the shop asks for; none for those that enough products have.
         """
-        rows = [facet_values(product) for product in products]
-        names = list(dict.fromkeys(wanted)) or _widespread(rows)[:MOST_FACETS]
-        for row, product in zip(rows, products, strict=True) if wanted else ():
-            row.update({name: _own_values(product, name) for name in names if name not in row})
-        values: dict[str, list[str | float]] = {}
-        codes: list[list[int]] = []
+        names = list(dict.fromkeys(wanted)) or _widespread(products)[:MOST_FACETS]
+        code_of: dict[str, dict[str | float, int]] = {name: {} for name in names}
+        row_lists, code_lists = ({name: array("I") for name in names} for _ in range(2))
+        for row, product in enumerate(products):
+            has = facet_values(product)
+            for name in names:
+                values = has[name] if name in has else _own_values(product, name) if wanted else ()
+                for value in dict.fromkeys(values):
+                    row_lists[name].append(row)
+                    code_lists[name].append(code_of[name].setdefault(value, len(code_of[name])))
+        rows, codes, facets = [], [], []
+        begin_rows = begin_codes = 0
         for name in names:
-            code_of: dict[str | float, int] = {}
-            for row in rows:
-                distinct = dict.fromkeys(row.get(name, ()))
-                codes.append([code_of.setdefault(value, len(code_of)) for value in distinct])
-            values[name] = list(code_of)
-        Ragged.of(codes, np.int32).save(folder, "facets")
-        (folder / "facets.json").write_text(json.dumps({"products": len(products), "values": values}))
+            values = sorted(code_of[name], key=str)
+            rank = np.empty(len(values), dtype=np.uint32)
+            rank[[code_of[name][value] for value in values]] = np.arange(len(values))
+            held_by = np.array(row_lists[name], dtype=np.uint32)
+            held = rank[np.array(code_lists[name], dtype=np.uint32)]
+            column = 2 * len(held_by) > len(products) and bool((np.diff(held_by.astype(np.int64)) > 0).all())
+            if column:
+                whole = np.full(len(products), len(values), dtype=np.uint32)
+                whole[held_by] = held
+                held_by, held = held_by[:0], whole
+            facets.append(_Facet(name, values, begin_rows, begin_codes, len(held), column))
+            rows.append(held_by)
+            codes.append(held)
+            begin_rows += len(held_by)
+            begin_codes += len(held)
+        none = np.empty(0, dtype=np.uint32)
+        np.save(folder / "facets.rows.npy", np.concatenate((none, *rows)))
+        np.save(folder / "facets.codes.npy", np.concatenate((none, *codes)))
+        described = {"products": len(products), "facets": [asdict(facet) for facet in facets]}
+        (folder / "facets.json").write_text(json.dumps(described))
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every facet that there is, brand and categories first."""
-        return tuple(self._values)
+        return tuple(self._facets)
 
-    def count(self, name: str, rows: Rows, limit: int, *, alphabetical: bool = False) -> FacetCount:
-        """How the products in `rows` spread over the values of one facet of `names`: the first `limit` of them.
+    def count(
+        self, names: Sequence[str], rows: Rows, limit: int, *, alphabetical: bool = False
+    ) -> dict[str, FacetCount]:
+        """How the products in `rows` spread over the values of some facets of `names`: the first `limit` of each.
 
         The most frequent come first, or those that stand first in the alphabet.
         """
-        values = self._values[name]
-        tally = np.bincount(self._codes.take(self._first[name] + rows).values, minlength=len(values)).tolist()
-        found = [(value, count) for value, count in zip(values, tally, strict=True) if count]
-        found.sort(key=lambda pair: (0 if alphabetical else -pair[1], str(pair[0])))
-        counts = {_shown(value): count for value, count in found[:limit]}
-        numbers = [(value, count) for value, count in found if not isinstance(value, str)]
-        if not numbers or len(numbers) < len(found):
+        among = np.zeros(self._products, dtype=bool)
+        among[rows] = True
+        return {name: self._count(self._facets[name], rows, among, limit, alphabetical) for name in names}
+
+    def _count(self, facet: "_Facet", rows: Rows, among: Mask, limit: int, alphabetical: bool) -> FacetCount:
+        codes = self._codes[facet.codes]
+        counted = codes[rows] if facet.column else codes[among[self._rows[facet.rows]]]
+        tally = np.bincount(counted, minlength=len(facet.values) + 1)[:-1]  # the last stands for no value
+        found = np.flatnonzero(tally)
+        first = found[:limit] if alphabetical else _most(found, tally[found], limit)
+        counts = {_shown(facet.values[code]): int(tally[code]) for code in first.tolist()}
+        numbers, times = facet.numbers[found], tally[found]
+        if not len(found) or np.isnan(numbers).any():
             return FacetCount(counts, None)
-        total = sum(value * count for value, count in numbers)
-        mean = total / sum(count for _, count in numbers)
-        lowest, highest = min(value for value, _ in numbers), max(value for value, _ in numbers)
-        return FacetCount(counts, (lowest, highest, mean, total))
+        total = float(numbers @ times)
+        return FacetCount(counts, (float(numbers.min()), float(numbers.max()), total / int(times.sum()), total))
 
     def mask(self, condition: Condition) -> Mask:
         """Shape (n,): which products a condition lets through; a product without a facet has no value of it.
@@ -149,50 +183,95 @@ class FacetColumns:
             case Not(inner):
                 return np.logical_not(self.mask(inner))
             case Is(facet, value):
-                return self._having(facet, _sameness(value))
+                return self._having(facet, self._facet(facet).same_as(value))
             case Compares(facet, sign, number):
-                compare = _COMPARE[sign]
-                return self._having(facet, lambda value: compare(self._number(facet, value), number))
+                return self._having(facet, _COMPARE[sign](self._facet(facet).only_numbers(), number))
             case Between(facet, low, high):
-                return self._having(facet, lambda value: low <= self._number(facet, value) <= high)
+                numbers = self._facet(facet).only_numbers()
+                return self._having(facet, (low <= numbers) & (numbers <= high))
 
-    def _having(self, facet: str, wanted: Callable[[str | float], bool]) -> Mask:
-        if facet not in self._values:
+    def _facet(self, name: str) -> "_Facet":
+        if name not in self._facets:
             raise BadRequest(
-                f"filters: {shortened(facet)} is no facet of this index: expected one of {', '.join(self._values)}"
+                f"filters: {shortened(name)} is no facet of this index: expected one of {', '.join(self._facets)}"
             )
-        of_value = np.fromiter(map(wanted, self._values[facet]), dtype=bool, count=len(self._values[facet]))
-        first = self._first[facet]
-        offsets = self._codes.offsets[first : first + self._products + 1]
-        hits = np.flatnonzero(of_value[self._codes.values[offsets[0] : offsets[-1]]])
+        return self._facets[name]
+
+    def _having(self, name: str, of_value: Mask) -> Mask:
+        """Which products have one of the facet's values that are marked."""
+        facet = self._facets[name]
+        held = np.append(of_value, False)[self._codes[facet.codes]]
+        if facet.column:
+            return held
         mask = np.zeros(self._products, dtype=bool)
-        mask[np.searchsorted(offsets, hits + offsets[0], side="right") - 1] = True
+        mask[self._rows[facet.rows][held]] = True
         return mask
 
-    @staticmethod
-    def _number(facet: str, value: str | float) -> float:
-        if isinstance(value, str):
-            raise BadRequest(f'filters: {facet} holds text such as {shortened(value)}: expected {facet}:"a value"')
-        return value
+
+@dataclass(frozen=True)
+class _Facet:
+    """One facet, and where its part of the rows and codes lies."""
+
+    name: str
+    values: list[str | float]
+    """By code."""
+    first_row: int
+    first_code: int
+    length: int
+    """Of its codes; of its rows too, where they are pairs."""
+    column: bool
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.first_row, self.first_row + self.length)
+
+    @property
+    def codes(self) -> slice:
+        return slice(self.first_code, self.first_code + self.length)
+
+    @cached_property
+    def numbers(self) -> NDArray[np.float64]:
+        """Shape (len(values),); NaN for a text."""
+        return np.array([np.nan if isinstance(value, str) else value for value in self.values], dtype=np.float64)
+
+    @cached_property
+    def _folded(self) -> NDArray[np.object_]:
+        return np.array([value.casefold() if isinstance(value, str) else None for value in self.values], dtype=object)
+
+    def same_as(self, wanted: str) -> Mask:
+        """Shape (len(values),): which values a filter means by a text, whatever its case."""
+        same: Mask = np.equal(self._folded, wanted.casefold()).astype(bool)
+        with suppress(ValueError):
+            same |= self.numbers == float(wanted)
+        return same
+
+    def only_numbers(self) -> NDArray[np.float64]:
+        """The values of a facet that can be compared; raises BadRequest where one is text."""
+        texts = np.flatnonzero(np.isnan(self.numbers))
+        if len(texts):
+            said = shortened(self.values[texts[0]])
+            raise BadRequest(f'filters: {self.name} holds text such as {said}: expected {self.name}:"a value"')
+        return self.numbers
 
 
-_COMPARE: Mapping[Operator, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    "=": operator.eq,
-    "!=": operator.ne,
-    ">": operator.gt,
-    ">=": operator.ge,
+_COMPARE: Mapping[Operator, Callable[[NDArray[np.float64], float], Mask]] = {
+    "<": np.less,
+    "<=": np.less_equal,
+    "=": np.equal,
+    "!=": np.not_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
 }
 
 
-def _sameness(wanted: str) -> Callable[[str | float], bool]:
-    folded = wanted.casefold()
-    try:
-        number = float(wanted)
-    except ValueError:
-        number = math.nan
-    return lambda value: value.casefold() == folded if isinstance(value, str) else value == number
+def _most(codes: Rows, counts: Rows, limit: int) -> Rows:
+    """The codes of the highest counts, highest first; of equal ones those that come first."""
+    if len(codes) > limit:
+        last = np.partition(counts, len(counts) - limit)[len(counts) - limit] if limit else counts.max() + 1
+        level = codes[counts == last][: limit - np.count_nonzero(counts > last)]
+        kept = np.isin(codes, level) | (counts > last)
+        codes, counts = codes[kept], counts[kept]
+    return codes[np.argsort(-counts, kind="stable")]
 
 
 def _shown(value: str | float) -> str:

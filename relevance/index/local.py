@@ -148,7 +148,7 @@ class LocalIndex:
         self, rows: Rows, names: Sequence[str], limit: int, *, alphabetical: bool = False
     ) -> dict[str, FacetCount]:
         """See `ProductIndex`."""
-        return {name: self._facets.count(name, rows, limit, alphabetical=alphabetical) for name in names}
+        return self._facets.count(names, rows, limit, alphabetical=alphabetical)
 
     def candidates(self, query: UnderstoodQuery, rows: Rows) -> Candidates:
         """See `ProductIndex`."""

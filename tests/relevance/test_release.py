@@ -92,7 +92,7 @@ def test_parts_that_do_not_belong_together_are_refused(release, field, value, sa
         open_release(release)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format_version": 2}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format_version": 3}'])
 def test_a_manifest_that_is_not_understood_is_refused(release, content):
     (release / MANIFEST).write_bytes(content)
 
