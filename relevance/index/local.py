@@ -20,12 +20,12 @@ from relevance.index.browsing import browsing_order
 from relevance.index.facets import FacetColumns, FacetCount
 from relevance.index.lexical import LexicalIndex, LexicalWriter
 from relevance.index.port import Retrieved
+from relevance.index.postings import Postings
 from relevance.index.records import ProductRecords
 from relevance.index.retrieval import SERVED, Retrieval
 from relevance.index.table import CatalogueScale, ProductTable
-from relevance.index.tokens import matches
 from relevance.index.vectors import VectorIndex
-from relevance.product_text import TEXT_FIELDS, tokens_of_words, words_of_products
+from relevance.product_text import tokens_of_words, words_of_products
 from relevance.sorting import Sort
 from relevance.spelling import Spelling, products_by_word
 from relevance.synonyms import Synonyms
@@ -48,6 +48,7 @@ class LocalIndex:
         self._table = ProductTable.open(index)
         self._facets = FacetColumns.open(index)
         self._records = ProductRecords.open(release / "products")
+        self._postings = Postings.open(index, len(self._records))
         self._browsed_order: Rows = mapped(index / _BROWSING)
         self.settings = IndexSettings.model_validate_json((index / _SETTINGS).read_bytes())
         self.scale = CatalogueScale.open(index)
@@ -120,29 +121,24 @@ class LocalIndex:
         allowed = None if condition is None else self._facets.mask(condition)
         if not query.tokens:
             return self._browsed(limit, allowed, sort)
-        everything = members or sort is not None
-        matched, bm25, count = self._matches(query, len(self) if everything else self._retrieval.lexical_limit, allowed)
+        holding = self._holding(query)
+        matched, bm25 = self._matches(query, self._retrieval.lexical_limit, holding, allowed)
         by_meaning = self._near(query, allowed)
-        all_matched = matched
-        matched, bm25 = matched[: self._retrieval.lexical_limit], bm25[: self._retrieval.lexical_limit]
-        is_matched = np.zeros(len(self), dtype=bool)
-        is_matched[matched] = True
-        added = by_meaning[~is_matched[by_meaning]]
+        added = by_meaning[np.isin(by_meaning, matched, invert=True)]
         rows = np.concatenate((matched, added))
         scores = np.concatenate((bm25, np.zeros(len(added), dtype=np.float32)))
         fused = fused_scores(scores, self._cosines(query, rows), lexical_share=self._retrieval.lexical_share)
         best = np.argsort(-fused, kind="stable")
-        if not everything:
-            # Where all word matches are at hand, nothing that came by meaning alone holds a word.
-            found = count + (len(added) if count <= len(matched) else self._without_a_word(query, added))
-            return Retrieved(rows[best[:limit]], fused[best[:limit]], found)
-        is_matched[all_matched] = is_matched[by_meaning] = True
-        whole = np.flatnonzero(is_matched)
-        if sort is None:
-            return Retrieved(rows[best[:limit]], fused[best[:limit]], len(whole), whole)
+        if allowed is not None:
+            holding &= allowed
+        holding[by_meaning] = True
+        count = int(np.count_nonzero(holding))
+        whole = np.flatnonzero(holding) if members or sort is not None else None
+        if sort is None or whole is None:
+            return Retrieved(rows[best[:limit]], fused[best[:limit]], count, whole)
         relevant = self._relevant(query, rows[best], fused[best], allowed) if strict else whole
         ordered = self._sorted(relevant, sort)[:limit]
-        return Retrieved(ordered, np.zeros(len(ordered), dtype=np.float32), len(whole), relevant, len(relevant))
+        return Retrieved(ordered, np.zeros(len(ordered), dtype=np.float32), count, relevant, len(relevant))
 
     def facets(
         self, rows: Rows, names: Sequence[str], limit: int, *, alphabetical: bool = False
@@ -172,7 +168,7 @@ class LocalIndex:
 
     def _relevant(self, query: UnderstoodQuery, rows: Rows, fused: Vector, allowed: Mask | None) -> Rows:
         """What may be sorted: the products that hold every word of the query, else those nearly as good as the best."""
-        complete, _, _ = self._lexical.search(query, self._retrieval.field_weights, len(self), every=True)
+        complete, _ = self._lexical.search(query, self._retrieval.field_weights, len(self), every=True)
         if allowed is not None:
             complete = complete[allowed[complete]]
         return complete if len(complete) else rows[fused >= self._retrieval.sorted_share * fused.max(initial=0.0)]
@@ -182,14 +178,30 @@ class LocalIndex:
         values = getattr(self._table, sort.column)[rows]
         return rows[np.argsort(-values if sort.descending else values, kind="stable")]  # NaN sorts last both ways
 
-    def _matches(self, query: UnderstoodQuery, limit: int, allowed: Mask | None) -> tuple[Rows, Vector, int]:
-        """Rows and scores of the word matches, best first, at most `limit`; and how many there are in all."""
+    def _holding(self, query: UnderstoodQuery) -> Mask:
+        """Which products hold any of a query's tokens, or what may stand in its place."""
+        others = [other.tokens for alternatives in query.alternatives for other in alternatives]
+        holding = self._postings.holding((*query.tokens, *(tokens[0] for tokens in others if len(tokens) == 1)))
+        for phrase in {tokens for tokens in others if len(tokens) > 1}:
+            holding[self._lexical.holding(phrase)] = True
+        return holding
+
+    def _matches(self, query: UnderstoodQuery, limit: int, holding: Mask, allowed: Mask | None) -> tuple[Rows, Vector]:
+        """Rows and scores of the word matches, best first, at most `limit`."""
         weights = self._retrieval.field_weights
         if allowed is None:
             return self._lexical.search(query, weights, limit)
-        rows, scores, _ = self._lexical.search(query, weights, len(self))
-        kept = allowed[rows]
-        return rows[kept][:limit], scores[kept][:limit], int(kept.sum())
+        reachable, kept_in_all = (int(np.count_nonzero(mask)) for mask in (holding, holding & allowed))
+        wanted = min(limit, kept_in_all)
+        # As deep as it takes if what is allowed lies evenly among the best; deeper until it does.
+        depth = limit * reachable // max(kept_in_all, 1) + limit
+        while wanted:
+            rows, scores = self._lexical.search(query, weights, min(depth, reachable))
+            kept = np.flatnonzero(allowed[rows])[:limit]
+            if len(kept) >= wanted or depth >= reachable:
+                return rows[kept], scores[kept]
+            depth *= 4
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
 
     def _near(self, query: UnderstoodQuery, allowed: Mask | None) -> Rows:
         if self._vectors is None or query.vector is None:
@@ -201,14 +213,6 @@ class LocalIndex:
         if self._vectors is None or query.vector is None:
             return None
         return self._vectors.cosines(query.vector, rows)
-
-    def _without_a_word(self, query: UnderstoodQuery, rows: Rows) -> int:
-        """How many of these rows hold no word of the query, and so are not in the lexical count."""
-        texts = self._table.texts(rows)
-        hits = np.flatnonzero(matches(query, texts, ranked=False).any(axis=0))
-        holds = np.zeros(len(rows), dtype=bool)
-        holds[texts.owners(hits) // len(TEXT_FIELDS)] = True
-        return len(rows) - int(holds.sum())
 
 
 def _write_texts(products: Sequence[Product], index: Path, say: Callable[[str], object]) -> None:
@@ -230,4 +234,6 @@ def _write_texts(products: Sequence[Product], index: Path, say: Callable[[str], 
     Completions(named_by).save(index)
     table = tables[0].joined(*tables[1:])
     table.save(index)
+    say("indexing: which products hold a token")
+    Postings.build(table.tokens, len(products), index)
     CatalogueScale.of(table).save(index)

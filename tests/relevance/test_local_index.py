@@ -3,6 +3,7 @@ import pytest
 
 from relevance.contracts.stages import PreprocessRequest
 from relevance.features import feature_matrix
+from relevance.filters import Is
 from relevance.index.local import LocalIndex
 from relevance.index.retrieval import Retrieval
 from relevance.release import open_release
@@ -81,6 +82,19 @@ def test_a_product_whose_vector_is_all_zeros_is_found_by_words(tmp_path):
 
     index = LocalIndex(tmp_path)
     assert (len(index), index.dimension) == (2, 4)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 50])
+def test_behind_a_filter_the_best_word_matches_are_found_however_deep_they_lie(tmp_path, limit):
+    shop = [a_product(f"p{number}", f"Lamp {'lamp ' * (40 - number)}", brand="A") for number in range(40)]
+    shop += [a_product(f"rare{number}", f"Lamp with a shade and a cable {number}", brand="B") for number in range(5)]
+    opened = open_release(a_release(tmp_path, shop, encoder=False))
+    index = LocalIndex(tmp_path / "releases" / opened.release_id, Retrieval(lexical_limit=limit))
+
+    retrieved = index.retrieve(read(opened, "lamp"), 100, Is("brand", "B"))
+
+    assert retrieved.count == 5
+    assert ids(opened, retrieved.rows) == [f"rare{number}" for number in range(5)][:limit]
 
 
 def test_one_product_is_a_catalogue(tmp_path):
