@@ -122,6 +122,7 @@ class Highlighter:
         )
         self._words_of_ascii = _words_beginning(self._initials) if _is_plain(self._stands_for) else _WORD
         self._known: dict[str, frozenset[str]] = {}
+        self._made: dict[str, dict[str, Any]] = {}
         self._left = SEARCHED_CHARACTERS
 
     def results(
@@ -155,6 +156,13 @@ class Highlighter:
         return _mapped(record, dict(map(_name_and_length, attributes)), self._snippet)
 
     def _highlighted(self, text: str, _: int) -> dict[str, Any]:
+        """Hits share brands and categories, which are looked through once."""
+        made = self._made.get(text)
+        if made is None:
+            made = self._made[text] = self._searched_through(text)
+        return made
+
+    def _searched_through(self, text: str) -> dict[str, Any]:
         found = self._find(self._searched(text))
         if not found.spans:
             return {"value": self._tags.text(text), "matchLevel": "none", "matchedWords": []}

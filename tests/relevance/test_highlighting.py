@@ -237,6 +237,16 @@ def test_marks_end_after_very_many_characters_but_the_text_does_not():
     assert later == "Desk [lamp] of…"
 
 
+def test_what_several_hits_share_is_looked_through_once():
+    highlighter = Highlighter("red lamp", ["red", "lamp"], Tags("[", "]"))
+    shared = "red lamp " * (SEARCHED_CHARACTERS // 10)
+
+    values = [highlighter.highlights({"title": text}, ["title"])["title"]["value"] for text in (shared, shared, "lamp")]
+
+    assert values[0] == values[1]
+    assert values[2] == "[lamp]"
+
+
 @pytest.mark.parametrize("piece", ["1.", "1,", "1 ", '1"', "a'", "&", "<", "a", "\u0301", "é", "跑", "🙂", "1in "])
 def test_removing_the_marks_gives_back_a_long_odd_text(piece):
     text = piece * 20_000
