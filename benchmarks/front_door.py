@@ -40,27 +40,31 @@ _CONTEXT = cast(
 
 @contextmanager
 def front_door(
-    release: Path, watch: Callable[[str, str], object] = lambda body, logged: None
+    release: Path, watch: Callable[[str, str], object] = lambda body, logged: None, *, remembered_queries: int = 0
 ) -> Iterator[Callable[[str], str]]:
     """Serve a release that lies in a folder; yields a call from a query to the body of the answer.
 
     Keys, pointer, envelope, logs and metrics are all there; while this is open logs go nowhere but, behind each answer
-    with its body, to `watch`.
+    with its body, to `watch`. No query is remembered, its vector no more than its answer, unless
+    `remembered_queries` says how many: the product's default is `SearchSettings`'.
 
     Raises:
         RuntimeError: From the call, if a search is not answered with 200.
     """
-    settings = _SETTINGS | {"RELEASE_FOLDER": str(release.parent)}
+    settings = _SETTINGS | {
+        "RELEASE_FOLDER": str(release.parent),
+        "REMEMBERED_QUERIES": str(remembered_queries),
+    }
     with redirect_stdout(io.StringIO()) as said, patch.dict(os.environ, _AWS | settings), mock_aws():
         # Here, so that the logger writes to the place above, and every client asks the simulated AWS.
-        from functions.assemble_results.handler import lambda_handler
+        from functions.assemble_results.handler import lambda_handler, remembered
         from functions.assemble_results.handler import settings as kept_settings
         from functions.aws.clients import dynamodb, ssm
         from functions.aws.key_store import key_store, write_keys
         from functions.aws.release_store import move_pointer
         from functions.keys import KeyRing, key_hash
 
-        kept = (kept_settings, dynamodb, ssm, key_store)
+        kept = (kept_settings, remembered, dynamodb, ssm, key_store)
         _forget(kept)
         dynamodb().create_table(
             TableName=settings["POINTER_TABLE"],

@@ -1,9 +1,14 @@
-"""How long a warm search takes, whole and stage by stage, with one thread and no query asked twice."""
+"""How long a warm search takes, with one thread: whole and stage by stage, no query asked twice and none remembered.
+
+Then whole once more with the memory that a function has for queries, over queries some of which are asked again and
+again. How often is simulated (Zipf's law): no shopper's queries are at hand.
+"""
 
 import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
@@ -11,8 +16,9 @@ import numpy as np
 
 from benchmarks.front_door import front_door
 from benchmarks.judgments import read_judgments
-from benchmarks.queries import queries_from_titles
+from benchmarks.queries import asked_again, queries_from_titles
 from benchmarks.results_file import read_arguments, write_results
+from functions.environment import SearchSettings
 from relevance.contracts.api import PAGING_DEPTH, SearchParameters
 from relevance.contracts.stages import PreprocessRequest, RerankRequest, UnderstoodQuery
 from relevance.encoder import TextEncoder
@@ -22,7 +28,13 @@ from relevance.search import RERANK_LIMIT, InProcess, rerank_rows, search, under
 QUERIES = 2000
 WARM_UP = 100
 SEED = 20261122
+REPEATED = 6000
+REPEATED_WARM_UP = 2000
+REPEATED_OUT_OF = 20_000
+EXPONENT = 1.0
 _QUERY_ID = "0" * 32
+_REMEMBERED = '"SearchesRemembered":[1.0]'
+"""In what a search counts whose answer was."""
 
 
 def measure(release: Release, queries: Sequence[str], warm_up: Sequence[str]) -> list[dict[str, Any]]:
@@ -50,6 +62,24 @@ def measure(release: Release, queries: Sequence[str], warm_up: Sequence[str]) ->
     pages = [release.index.retrieve(query, PAGING_DEPTH).rows[:20] for query in read]
     measured.append(timed("read the records of a page of 20", release.index.records, pages))
     return measured
+
+
+def measure_repeated(release: Path, queries: Sequence[str]) -> dict[str, Any]:
+    """p50 and p99 in ms of a whole request while queries come again, and the share in [0, 1] that was remembered."""
+    asked = asked_again(queries, REPEATED_WARM_UP + REPEATED, exponent=EXPONENT, seed=SEED)
+    logs: list[str] = []
+    most = SearchSettings.model_fields["remembered_queries"].default
+    with front_door(release, lambda body, logged: logs.append(logged), remembered_queries=most) as ask:
+        what = "in the handler: queries that come again, remembered"
+        entry = timed(what, ask, asked[REPEATED_WARM_UP:], warm_up=asked[:REPEATED_WARM_UP])
+    counted = sum(_REMEMBERED in logged for logged in logs[REPEATED_WARM_UP:])
+    return entry | {
+        "searches": REPEATED,
+        "queries": len(queries),
+        "exponent": EXPONENT,
+        "most_remembered": most,
+        "remembered_share": round(counted / REPEATED, 3),
+    }
 
 
 def _rerank_request(understood: UnderstoodQuery, release: Release) -> RerankRequest:
@@ -85,12 +115,14 @@ def main() -> int:
     queries = derived[WARM_UP:] + judged
     with front_door(given.release) as ask:
         handled = timed("in the handler: a whole request", ask, queries, warm_up=derived[:WARM_UP])
-    # Each stage is asked the same queries again, and must not remember them.
+    # Each stage is asked the same queries again, and must not remember them either.
     forgetful = replace(release, encoder=TextEncoder.load(given.release / "encoder", remembered=0))
+    repeated = measure_repeated(given.release, queries_from_titles(titles, REPEATED_OUT_OF, seed=SEED))
     measured = [handled, *measure(forgetful, queries, warm_up=derived[:WARM_UP])]
-    for entry in measured:
-        print(f"{entry['what']:45} p50 {entry['p50_ms']:7.2f} ms   p99 {entry['p99_ms']:7.2f} ms")
-    print(write_results("latency", given, {"queries": len(queries), "measured": measured}))
+    for entry in (*measured, repeated):
+        print(f"{entry['what']:52} p50 {entry['p50_ms']:7.2f} ms   p99 {entry['p99_ms']:7.2f} ms")
+    print(f"of {repeated['searches']:,} simulated searches {repeated['remembered_share']:.0%} were remembered")
+    print(write_results("latency", given, {"queries": len(queries), "measured": measured, "repeated": repeated}))
     return 0
 
 

@@ -23,3 +23,17 @@ def queries_from_titles(titles: Sequence[str], count: int, *, seed: int) -> list
         if len(queries) == count:
             break
     return list(queries)
+
+
+def asked_again(queries: Sequence[str], count: int, *, exponent: float, seed: int) -> list[str]:
+    """Queries as a shop might be asked them, few of them very often: simulated by Zipf's law, not observed.
+
+    Args:
+        queries: Distinct, at least one; the first is asked most often.
+        count: How many are asked in all.
+        exponent: A query at place k is asked in proportion to k ** -exponent.
+        seed: The same seed and queries give the same order.
+    """
+    shares = np.arange(1, len(queries) + 1) ** -exponent
+    drawn = np.random.default_rng(seed).choice(len(queries), size=count, p=shares / shares.sum())
+    return [queries[place] for place in drawn.tolist()]

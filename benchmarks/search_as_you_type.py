@@ -1,7 +1,8 @@
 """Search as you type: how long a keystroke takes in the handler, and how early the right products stand there.
 
 Time is taken twice: of queries typed letter by letter, each letter a search, where the encoder need not run again when
-a letter only confirms what the word was taken for; and of single keystrokes out of as many distinct queries. For
+a letter only confirms what the word was taken for, and the answers to first letters are remembered as they are for a
+shop; and of single keystrokes out of as many distinct queries. For
 quality, the judged queries lose the last letters of their last word, at least two of which stay; people rated the
 products for the whole query.
 """
@@ -18,6 +19,7 @@ from benchmarks.latency import timed
 from benchmarks.queries import queries_from_titles
 from benchmarks.relevance import quality
 from benchmarks.results_file import read_arguments, write_results
+from functions.environment import SearchSettings
 from relevance.contracts.api import SearchParameters
 from relevance.release import Release, open_release
 from relevance.search import InProcess, search
@@ -25,6 +27,7 @@ from relevance.search import InProcess, search
 KEYSTROKES = 2000
 WARM_UP = 100
 SEED = 20261122
+REMEMBERED: int = SearchSettings.model_fields["remembered_queries"].default
 MOST_MISSING = 4
 _LETTERS_LEFT = 2
 
@@ -84,7 +87,7 @@ def main() -> int:
     in_a_row = letter_by_letter(queries)[: KEYSTROKES + WARM_UP]
     measured = []
     for what, typed in (("typed letter by letter", in_a_row), ("single keystrokes of distinct queries", single)):
-        with front_door(given.release) as ask:
+        with front_door(given.release, remembered_queries=REMEMBERED) as ask:
             entry = timed(what, ask, typed[WARM_UP:], warm_up=typed[:WARM_UP])
         measured.append(entry | {"keystrokes": len(typed) - WARM_UP})
         print(f"{what:40} p50 {entry['p50_ms']:6.2f} ms   p99 {entry['p99_ms']:6.2f} ms")

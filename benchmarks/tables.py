@@ -63,10 +63,19 @@ def relevance_table(results: Results) -> str:
 
 
 def latency_table(results: Results) -> str:
-    """Milliseconds of a warm search, whole and by stage."""
-    rows = [[entry["what"], f"{entry['p50_ms']:.1f}", f"{entry['p99_ms']:.1f}"] for entry in results["measured"]]
+    """Milliseconds of a warm search, whole and by stage, then of queries that come again."""
+    repeated = results["repeated"]
+    rows = [
+        [entry["what"], f"{entry['p50_ms']:.1f}", f"{entry['p99_ms']:.1f}"]
+        for entry in (*results["measured"], repeated)
+    ]
     table = _table(["warm, one thread", "p50 ms", "p99 ms"], rows)
-    return f"{table}\n{results['queries']:,} distinct queries, none asked before. {_circumstances(results)}\n"
+    return (
+        f"{table}\n{results['queries']:,} distinct queries, none asked before, nothing remembered. The last line is a "
+        f"simulation: {repeated['searches']:,} searches drawn from {repeated['queries']:,} queries by Zipf's law "
+        f"(exponent {repeated['exponent']:g}), at most {repeated['most_remembered']:,} remembered, which answered "
+        f"{repeated['remembered_share']:.0%}. {_circumstances(results)}\n"
+    )
 
 
 def retrieval_table(results: Results) -> str:

@@ -30,3 +30,15 @@ def test_another_release_is_served_by_the_next_front_door(tmp_path):
 def test_an_answer_that_is_no_answer_stops_the_measurement(tmp_path):
     with front_door(a_release(tmp_path)) as ask, pytest.raises(RuntimeError, match="400"):
         ask(7)
+
+
+@pytest.mark.parametrize(("most", "remembered"), [(0, [0, 0, 0]), (10, [0, 1, 0])])
+def test_queries_are_remembered_only_where_that_is_asked_for(tmp_path, most, remembered):
+    said = []
+    release = a_release(tmp_path, weights={"bm25": 1.0})
+
+    with front_door(release, lambda body, logged: said.append(logged), remembered_queries=most) as ask:
+        for query in ("lamp", "lamp", "mouse"):
+            ask(query)
+
+    assert ['"SearchesRemembered":[1.0]' in logged for logged in said] == [bool(one) for one in remembered]

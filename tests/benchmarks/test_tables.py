@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from benchmarks.tables import TableUnknown, main, relevance_table, with_tables
+from benchmarks.tables import TableUnknown, latency_table, main, relevance_table, with_tables
 
 MACHINE = {"processor": "A chip", "cores": 2, "python": "3.11.7"}
 RESULTS = {
@@ -30,6 +30,19 @@ def test_a_table_shows_each_figure_and_each_interval():
     assert "| BM25 (title, description and brand as one text) | 0.800 | 0.850 | 0.700 | 0.900 |" in table
     assert "| fused against BM25 | unjudged as bad | +0.010 | -0.020 to +0.045 |" in table
     assert "54 queries. Icecat, 19,406 products; 2026-11-22" in table
+
+
+def test_times_of_queries_that_come_again_are_called_a_simulation():
+    whole = {"what": "a whole request", "p50_ms": 5.04, "p99_ms": 8.0}
+    again = {"searches": 6000, "queries": 20_000, "exponent": 1.0, "most_remembered": 1000, "remembered_share": 0.604}
+    results = RESULTS | {"measured": [whole], "repeated": {"what": "again", "p50_ms": 0.44, "p99_ms": 7.0} | again}
+
+    table = latency_table(results)
+
+    assert "| a whole request | 5.0 | 8.0 |\n| again | 0.4 | 7.0 |" in table
+    assert "54 distinct queries, none asked before, nothing remembered. The last line is a simulation" in table
+    assert "6,000 searches drawn from 20,000 queries by Zipf's law (exponent 1), at most 1,000 remembered" in table
+    assert "which answered 60%" in table
 
 
 def test_only_what_stands_between_the_markers_changes(results):
