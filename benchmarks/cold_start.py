@@ -1,4 +1,4 @@
-"""What a new execution environment costs: importing the front door, opening a release, its first search, its memory.
+"""What a new execution environment costs: importing a function, opening a release, its first search, its memory.
 
 Each run is a process of its own, and the release lies on its disk: fetching one from S3 is not in the figures.
 """
@@ -9,8 +9,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks.results_file import read_arguments, write_results
+from functions.routes import ROUTES
+from sagemaker_jobs.folders import PROJECT
 
 RUNS = 5
 
@@ -43,6 +46,13 @@ print(json.dumps({
 }))
 """
 
+_IMPORT = """
+import importlib, json, sys, time
+start = time.perf_counter()
+importlib.import_module(f"functions.{sys.argv[1]}.handler")
+print(json.dumps({"import_ms": (time.perf_counter() - start) * 1000, "modules": len(sys.modules)}))
+"""
+
 QUERIES = (
     "laptop bag",
     "usb c hub",
@@ -58,9 +68,21 @@ QUERIES = (
 
 def measure_cold_start(release: Path) -> dict[str, float]:
     """The median of RUNS runs: ms of import, opening and first search, and resident MB behind some searches."""
-    command = [sys.executable, "-c", _RUN, str(release), *QUERIES]
+    return _medians(_RUN, str(release.resolve()), *QUERIES)
+
+
+def measure_imports() -> list[dict[str, Any]]:
+    """Of each function: the median ms of its import, and how many modules that brings, Python's own included."""
+    functions = sorted({route.function for route in ROUTES})
+    return [{"function": function} | _medians(_IMPORT, function) for function in functions]
+
+
+def _medians(code: str, *arguments: str) -> dict[str, float]:
+    """What RUNS fresh interpreters print, a JSON object each."""
+    command = [sys.executable, "-c", code, *arguments]
     runs: list[Mapping[str, float]] = [
-        json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(RUNS)
+        json.loads(subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout)
+        for _ in range(RUNS)
     ]
     return {name: round(median(run[name] for run in runs), 1) for name in runs[0]}
 
@@ -71,7 +93,10 @@ def main() -> int:
     measured = measure_cold_start(given.release)
     for name, value in measured.items():
         print(f"{name:16}{value:8.1f}")
-    print(write_results("cold_start", given, {"runs": RUNS, **measured}))
+    imports = measure_imports()
+    for entry in imports:
+        print(f"importing {entry['function']:18}{entry['import_ms']:8.1f} ms {entry['modules']:6.0f} modules")
+    print(write_results("cold_start", given, {"runs": RUNS, **measured, "imports": imports}))
     return 0
 
 

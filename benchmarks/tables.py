@@ -133,6 +133,11 @@ def cold_start_table(results: Results) -> str:
         "resident_mb": "resident memory behind some searches, MB",
     }
     rows = [[name, f"{results[figure]:.0f}"] for figure, name in names.items()]
+    rows += [
+        [f"importing {entry['function']}, ms", f"{entry['import_ms']:.0f}"]
+        for entry in results["imports"]
+        if entry["function"] != "assemble_results"
+    ]
     table = _table([f"a new process, median of {results['runs']}", ""], rows)
     return f"{table}\n{_circumstances(results)}\n"
 
