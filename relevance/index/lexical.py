@@ -17,6 +17,12 @@ _TEXT = "text"
 _SMALLEST_HEAP_BYTES = 128 << 20
 _HEAP_BYTES_PER_PRODUCT = 4096
 _LARGEST_HEAP_BYTES = 4_000_000_000
+_MANY = 100_000
+"""Of a query's tokens and their alternatives: in how many products they may stand, added up, for each to be looked at.
+
+Beyond that alternatives add to their token's score instead of standing in for it: of a plain sum tantivy passes over
+the products that cannot be among the best, of a maximum it does not.
+"""
 
 
 def _schema() -> tantivy.Schema:
@@ -49,16 +55,20 @@ class LexicalIndex:
         Returns:
             Rows, shape (k,), k <= limit; and their scores, shape (k,), above 0.
         """
-        # Counting all matches would keep tantivy from passing over those that cannot be among the best.
-        hits = self._searcher.search(self._query(query, weights, every), limit=max(limit, 1), count=False).hits[:limit]
+        return self._best(self._query(query, weights, every), limit)
+
+    def _best(self, query: tantivy.Query, limit: int) -> tuple[Rows, Vector]:
+        # Counting all matches would keep tantivy from passing over any.
+        hits = self._searcher.search(query, limit=max(limit, 1), count=False).hits[:limit]
         rows = np.array([address.doc for _, address in hits], dtype=np.int64)
         return rows, np.array([score for score, _ in hits], dtype=np.float32)
 
     def holding(self, phrase: Sequence[str]) -> Rows:
         """The products that hold some tokens side by side in one of the fields, in no order."""
-        found = _any_of([self._term(field, *phrase, boost=1.0) for field in SEARCHED_TOGETHER])
-        hits = self._searcher.search(found, limit=max(self._searcher.num_docs, 1), count=False).hits
-        return np.array([address.doc for _, address in hits], dtype=np.int64)
+        return self._best(self._holding(phrase), self._searcher.num_docs)[0]
+
+    def _holding(self, tokens: Sequence[str]) -> tantivy.Query:
+        return _any_of([self._term(field, *tokens, boost=1.0) for field in SEARCHED_TOGETHER])
 
     def document_frequencies(self, tokens: Sequence[str]) -> Vector:
         """Shape (len(tokens),): in how many products each token stands, by the field that has most."""
@@ -79,8 +89,10 @@ class LexicalIndex:
 
     def _query(self, query: UnderstoodQuery, weights: Mapping[str, float], every: bool) -> tantivy.Query:
         alternatives = query.alternatives or ((),) * len(query.tokens)
+        others = [token for slot in query.alternatives for other in slot for token in other.tokens]
+        adding = bool(others) and self.document_frequencies([*query.tokens, *others]).sum() > _MANY
         slots = [
-            self._slot(token, weight, others, weights)
+            self._slot(token, weight, others, weights, adding)
             for token, weight, others in zip(query.tokens, query.weights, alternatives, strict=True)
         ]
         if every:
@@ -88,22 +100,22 @@ class LexicalIndex:
         return _any_of([part for slot in slots for part in slot])  # flat: a sum of sums takes half as long again
 
     def _slot(
-        self, token: str, token_weight: float, others: Sequence[Alternative], weights: Mapping[str, float]
+        self, token: str, token_weight: float, others: Sequence[Alternative], weights: Mapping[str, float], adding: bool
     ) -> list[tantivy.Query]:
-        """A token, or what may stand in its place, in each of the fields."""
-        if not others:
-            return [self._term(field, token, boost=weight) for field, weight in weights.items()]
+        """A token and what may stand in its place, in each of the fields."""
         held = ((token,), *(other.tokens for other in others))
-        rarities = self._rarities(held)
-        # Each as rare as the token itself: a rare synonym must not count more than the word that was asked for.
-        counts = (1.0, *(other.weight for other in others))
-        boosts = [count * token_weight / rarity for count, rarity in zip(counts, rarities, strict=True)]
-        return [
-            tantivy.Query.disjunction_max_query(
-                [self._term(field, *tokens, boost=weight * boost) for tokens, boost in zip(held, boosts, strict=True)]
-            )
-            for field, weight in weights.items()
-        ]
+        boosts = [1.0]
+        if others:
+            # Each as rare as the token itself: a rare synonym must not count more than the word that was asked for.
+            counts = (1.0, *(other.weight for other in others))
+            boosts = [count * token_weight / rarity for count, rarity in zip(counts, self._rarities(held), strict=True)]
+        found = []
+        for field, weight in weights.items():
+            terms = [
+                self._term(field, *tokens, boost=weight * boost) for tokens, boost in zip(held, boosts, strict=True)
+            ]
+            found += terms if adding or not others else [tantivy.Query.disjunction_max_query(terms)]
+        return found
 
     def _rarities(self, phrases: Sequence[tuple[str, ...]]) -> list[float]:
         """The inverse document frequency of each phrase: the sum of its tokens', as tantivy counts it."""

@@ -124,7 +124,7 @@ class LocalIndex:
         holding = self._holding(query)
         matched, bm25 = self._matches(query, self._retrieval.lexical_limit, holding, allowed)
         by_meaning = self._near(query, allowed)
-        added = by_meaning[np.isin(by_meaning, matched, invert=True)]
+        added = by_meaning[np.isin(by_meaning, matched, assume_unique=True, invert=True)]
         rows = np.concatenate((matched, added))
         scores = np.concatenate((bm25, np.zeros(len(added), dtype=np.float32)))
         fused = fused_scores(scores, self._cosines(query, rows), lexical_share=self._retrieval.lexical_share)
@@ -137,7 +137,7 @@ class LocalIndex:
         if sort is None or whole is None:
             return Retrieved(rows[best[:limit]], fused[best[:limit]], count, whole)
         relevant = self._relevant(query, rows[best], fused[best], allowed) if strict else whole
-        ordered = self._sorted(relevant, sort)[:limit]
+        ordered = self._sorted(relevant, sort, limit)
         return Retrieved(ordered, np.zeros(len(ordered), dtype=np.float32), count, relevant, len(relevant))
 
     def facets(
@@ -161,9 +161,7 @@ class LocalIndex:
     def _browsed(self, limit: int, allowed: Mask | None, sort: Sort | None) -> Retrieved:
         """All products that a condition lets through, in the shop's order unless sorted otherwise."""
         rows = self._browsed_order if allowed is None else self._browsed_order[allowed[self._browsed_order]]
-        if sort is not None:
-            rows = self._sorted(rows, sort)
-        shown = rows[:limit]
+        shown = rows[:limit] if sort is None else self._sorted(rows, sort, limit)
         return Retrieved(shown, np.zeros(len(shown), dtype=np.float32), len(rows), rows)
 
     def _relevant(self, query: UnderstoodQuery, rows: Rows, fused: Vector, allowed: Mask | None) -> Rows:
@@ -173,10 +171,14 @@ class LocalIndex:
             complete = complete[allowed[complete]]
         return complete if len(complete) else rows[fused >= self._retrieval.sorted_share * fused.max(initial=0.0)]
 
-    def _sorted(self, rows: Rows, sort: Sort) -> Rows:
-        """Rows by a column; what is equal, or has no value, stays in the order given."""
+    def _sorted(self, rows: Rows, sort: Sort, limit: int) -> Rows:
+        """The first `limit` rows by a column; what is equal, or has no value, stays in the order given."""
         values = getattr(self._table, sort.column)[rows]
-        return rows[np.argsort(-values if sort.descending else values, kind="stable")]  # NaN sorts last both ways
+        keys = np.where(np.isnan(values), np.inf, -values if sort.descending else values)
+        if 0 < limit < len(rows):  # most need not be sorted
+            first = np.flatnonzero(keys <= np.partition(keys, limit - 1)[limit - 1])
+            rows, keys = rows[first], keys[first]
+        return rows[np.argsort(keys, kind="stable")][:limit]
 
     def _holding(self, query: UnderstoodQuery) -> Mask:
         """Which products hold any of a query's tokens, or what may stand in its place."""

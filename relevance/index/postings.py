@@ -78,16 +78,19 @@ class Postings:
 
     def holding(self, tokens: Iterable[str]) -> Mask:
         """Shape (n,): which products hold any of some tokens."""
-        mask = np.zeros(self._products, dtype=bool)
-        for token in dict.fromkeys(tokens):
-            wanted = token_hash(token)
+        bits = np.zeros(self._bits.shape[1], dtype=np.uint8)
+        lists = []
+        for wanted in map(token_hash, tokens):
             place = _place(self._common, wanted)
             if place is not None:
-                mask |= np.unpackbits(self._bits[place], count=self._products, bitorder="little").view(bool)
+                bits |= self._bits[place]
                 continue
             place = _place(self._rare, wanted)
             if place is not None:
-                mask[self._rows.values[self._rows.offsets[place] : self._rows.offsets[place + 1]]] = True
+                lists.append(self._rows.values[self._rows.offsets[place] : self._rows.offsets[place + 1]])
+        mask: Mask = np.unpackbits(bits, count=self._products, bitorder="little").view(bool)
+        for rows in lists:
+            mask[rows] = True
         return mask
 
 

@@ -14,13 +14,14 @@ LISTS_FROM = 50_000
 """Products from which on vectors lie in lists of neighbours, of which a search looks at some; below, at all vectors."""
 PROBED = 40
 """Lists that a search looks at, of `4 * sqrt(n)`; more of them where a filter leaves few products in each."""
-_FEW = 4000
+_FEW = 10_000
 """Products that a filter may leave to be compared one by one."""
 
 _LARGEST = 127
 _ZERO = 128
 """The byte that faiss keeps for a zero."""
 _SAMPLE_PER_LIST = 32
+_ROUNDS = 10
 _CHUNK = 50_000
 
 
@@ -64,21 +65,20 @@ class VectorIndex:
         import faiss
 
         products, dimension = vectors.shape
-        step = max(float(vectors.max()), -float(vectors.min())) / _LARGEST or 1.0
+        step = _step(vectors)
         rounding = faiss.ScalarQuantizer.QT_8bit_direct_signed
         index: Any
         if products < lists_from:
             index = faiss.IndexScalarQuantizer(dimension, rounding, faiss.METRIC_INNER_PRODUCT)
         else:
-            lists = 4 * math.isqrt(products)
-            nearest = faiss.IndexFlatIP(dimension)
+            centres = _centres(vectors, 4 * math.isqrt(products))
+            # The centres are rounded too: looking for the nearest ones would take as long as looking into their lists.
+            nearest = faiss.IndexScalarQuantizer(dimension, rounding, faiss.METRIC_INNER_PRODUCT)
+            nearest.add(_codes(centres, _step(centres)))
             index = faiss.IndexIVFScalarQuantizer(
-                nearest, dimension, lists, rounding, faiss.METRIC_INNER_PRODUCT, False
+                nearest, dimension, len(centres), rounding, faiss.METRIC_INNER_PRODUCT, False
             )
-            index.cp.spherical = True
-            index.cp.min_points_per_centroid = 1
-            chosen = np.random.default_rng(0).permutation(products)[: lists * _SAMPLE_PER_LIST]
-            index.train(_codes(vectors[np.sort(chosen)], step))
+            index.train(centres)  # nothing is left to learn
         for start in range(0, products, _CHUNK):
             index.add(_codes(vectors[start : start + _CHUNK], step))
         faiss.write_index(index, str(path))
@@ -136,6 +136,24 @@ class VectorIndex:
         cosines = self.cosines(vector, rows)
         best = np.argsort(-cosines, kind="stable")[:limit]
         return rows[best[cosines[best] >= floor]]
+
+
+def _centres(vectors: Matrix, lists: int) -> Matrix:
+    """Shape (lists, d): the middles of clusters of vectors, in directions."""
+    import faiss
+
+    chosen = np.random.default_rng(0).permutation(len(vectors))[: lists * _SAMPLE_PER_LIST]
+    clustering = faiss.Clustering(vectors.shape[1], lists)
+    clustering.spherical = True
+    clustering.niter = _ROUNDS
+    clustering.min_points_per_centroid = 1
+    clustering.train(vectors[np.sort(chosen)], faiss.IndexFlatIP(vectors.shape[1]))
+    centres: Matrix = faiss.vector_to_array(clustering.centroids).reshape(lists, -1)
+    return centres
+
+
+def _step(vectors: Matrix) -> float:
+    return max(float(vectors.max()), -float(vectors.min())) / _LARGEST or 1.0
 
 
 def _codes(vectors: Matrix, step: float) -> Matrix:
