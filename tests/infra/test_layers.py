@@ -8,8 +8,8 @@ from pathlib import Path
 import aws_cdk as cdk
 import pytest
 
-from infra.build_layers import build_layer, fingerprint, size_mb
-from infra.layer_contents import ARM64, LAYER_PACKAGES, PROJECT, LayerPlatform, pinned_requirements
+from infra.build_layers import build_layer, fingerprint, python_of, size_mb
+from infra.layer_contents import ARM64, HOST, LAYER_PACKAGES, PROJECT, LayerPlatform, pinned_requirements
 from infra.layers import LayersMissing
 from infra.search_stack import SearchStack
 from infra.stage import stages
@@ -71,6 +71,36 @@ def test_the_layers_for_aws_hold_code_for_its_processor_alone():
     machines = {machine_of(file) for layer in LAYER_PACKAGES for file in ARM64.layer_folder(layer).rglob("*.so")}
 
     assert machines == {0xB7}  # EM_AARCH64
+
+
+def test_the_layers_for_aws_are_compiled_for_its_python():
+    if not all(ARM64.layer_folder(layer).is_dir() for layer in LAYER_PACKAGES):
+        pytest.skip("needs the layers for AWS: `make layers`")
+    if python_of(ARM64.python_version) is None:
+        pytest.skip(f"needs a Python {ARM64.python_version}, which compiles them")
+
+    for package in ("base/python/pydantic", "base/python/aws_lambda_powertools", "search/python/numpy"):
+        folder = ARM64.layer_folder("base").parent / package
+        assert compiled(folder / "__init__.py", ARM64.python_version).is_file()
+
+
+def test_compiled_code_is_taken_whatever_the_time_of_its_source():
+    folder = HOST.layer_folder("base") / "python" / "pydantic"
+    if not folder.is_dir():
+        pytest.skip("needs the host's layers: `make layers`")
+
+    flags = compiled(folder / "__init__.py", HOST.python_version).read_bytes()[4:8]
+
+    assert int.from_bytes(flags, "little") == 0b01  # by hash, and unchecked (PEP 552)
+
+
+def test_a_python_that_this_machine_has_not_is_none():
+    assert python_of("2.1") is None
+    assert python_of(HOST.python_version) == sys.executable
+
+
+def compiled(source: Path, version: str) -> Path:
+    return source.parent / "__pycache__" / f"{source.stem}.cpython-{version.replace('.', '')}.pyc"
 
 
 def machine_of(shared_object: Path) -> int:
