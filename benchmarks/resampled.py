@@ -5,6 +5,7 @@ swapped, numbers changed and attributes lost. New words appear as often as Heaps
 says of a catalogue of that size. No text is encoded: a copy's vector is the original's, turned by a random angle.
 """
 
+import argparse
 import json
 import random
 import re
@@ -16,9 +17,12 @@ from typing import Any
 import numpy as np
 
 from relevance.arrays import Matrix, Rows
-from relevance.catalogue import read_lines
+from relevance.contracts.models import EncoderManifest
 from relevance.contracts.products import Product
-from relevance.product_text import embedding_text
+from relevance.encoder import TextEncoder
+from relevance.product_text import PRODUCT_TOKENS, embedding_text
+from relevance.release_files import MANIFEST
+from sagemaker_jobs.build_release import ARTEFACTS
 from sagemaker_jobs.known_vectors import encode_unknown
 
 SEED = 20261122
@@ -85,10 +89,7 @@ def write_resampled(
     with (catalogue / "products.jsonl").open("wb") as file:
         for record in resampled_records(records[:products], of):
             line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
-            product = next(read_lines([line]))[1]
-            if not isinstance(product, Product):
-                raise ValueError(f"a resampled product came out as none: {product}")
-            texts.append(embedding_text(product))
+            texts.append(embedding_text(_product(record)))
             file.write(line + b"\n")
     source = f"resampled from {len(records):,} real products with perturbed text, for load only"
     (catalogue / "report.json").write_text(json.dumps({"source": source}))
@@ -102,6 +103,10 @@ def write_resampled(
         return found
 
     encode_unknown(texts, known_vectors, vectors_of)
+
+
+def _product(record: Record) -> Product:
+    return Product.model_validate(record)
 
 
 def _copy(records: Sequence[Record], source: int, place: int, rng: random.Random) -> dict[str, Any]:
@@ -160,11 +165,28 @@ def _changed(value: object, other: object, rng: random.Random) -> object:
     return value
 
 
-def read_records(file: Path) -> list[Record]:
-    """The lines of a prepared catalogue."""
-    with file.open("rb") as lines:
-        return [json.loads(line) for line in lines]
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read a prepared catalogue, write a resampled one; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--catalogue", type=Path, required=True, metavar="DIR", help="the real one, prepared")
+    parser.add_argument("--known", type=Path, required=True, metavar="DIR", help="keeps the real products' vectors")
+    parser.add_argument("--products", type=int, required=True, help="how many are wanted")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="for catalogue/ and known/")
+    given = parser.parse_args(arguments)
+    with (given.catalogue / "products.jsonl").open("rb") as file:
+        records: list[Record] = [json.loads(line) for line in file]
+    encoder = EncoderManifest.model_validate_json((ARTEFACTS / "encoder" / MANIFEST).read_bytes())
+    known = f"{encoder.encoder_id}.npz"
+
+    def encode(texts: list[str]) -> Matrix:
+        return TextEncoder.load(ARTEFACTS / "encoder", threads=2).encode_batch(texts, max_tokens=PRODUCT_TOKENS)
+
+    vectors = encode_unknown([embedding_text(_product(record)) for record in records], given.known / known, encode)
+    for folder in (given.output / "catalogue", given.output / "known"):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_resampled(records, vectors, given.products, given.output / "catalogue", given.output / "known" / known)
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(f"{Path(__file__).name} is read by benchmarks.scale")
+    sys.exit(main())
