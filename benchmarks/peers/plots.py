@@ -44,9 +44,9 @@ def quality_against_latency(results: Mapping[str, Any], target: Path) -> None:
         axes.set_ylim(min(each[counting] for each in engines) - 0.03, max(each[counting] for each in engines) + 0.03)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_title(f"nDCG@10, {spoken}", loc="left", fontsize=11)
-        _quiet(axes)
+        quiet(axes)
     both[-1].set_xlabel("milliseconds of a median query, one thread (log scale)")
-    _save(figure, target)
+    save(figure, target)
 
 
 def against_bm25(results: Mapping[str, Any], target: Path) -> None:
@@ -70,21 +70,23 @@ def against_bm25(results: Mapping[str, Any], target: Path) -> None:
         axes.set_ylim(-0.5, len(names) - 0.3)
         axes.set_xlabel("nDCG@10 less that of textbook BM25, 95% interval")
         axes.set_title(spoken[0].upper() + spoken[1:], loc="left", fontsize=11)
-        _quiet(axes)
-    _save(figure, target)
+        quiet(axes)
+    save(figure, target)
 
 
 def _colour(each: Mapping[str, Any]) -> str:
     return OURS if each["name"] == "vitrine" else THEIRS
 
 
-def _quiet(axes: Any) -> None:
+def quiet(axes: Any) -> None:
+    """No more lines than it takes to read a value."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="both", color="#e6e6e6", linewidth=0.8)
     axes.set_axisbelow(True)
 
 
-def _save(figure: Any, target: Path) -> None:
+def save(figure: Any, target: Path) -> None:
+    """Write a picture that is the same each time; the file's ending says what kind."""
     figure.tight_layout()
     figure.savefig(target, dpi=110, facecolor="white", metadata={"Date": None} if target.suffix == ".svg" else None)
     plt.close(figure)
