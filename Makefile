@@ -5,7 +5,7 @@ VENV := .venv/bin
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 
-.PHONY: help up down release check test layers synth bill bench compare models python-version environment test-environment
+.PHONY: help up down release check test layers synth bill bench compare scale models python-version environment test-environment peers-environment
 
 help:
 	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey|online_retail CATALOGUE=file"
@@ -18,6 +18,7 @@ help:
 	@echo "make bill    what a stage costs a month, asleep and for every million searches: STAGE=dev|staging|prod"
 	@echo "make bench   measure the release that make up built, and write the figures into the README"
 	@echo "make compare measure Vitrine beside other engines, after make up: docs/comparison.md (20 minutes)"
+	@echo "make scale   measure a search, a build and a release at up to a million products, resampled (an hour, 12 GB of disk)"
 	@echo "make models  rebuild the encoder and the ranker that ship, from their sources (minutes)"
 
 python-version:
@@ -73,14 +74,21 @@ bench: test-environment
 
 # The peers' packages come on top of the project's environment, not into it.
 PEERS := .local/peers
-compare: test-environment
+peers-environment: test-environment
 	$(VENV)/python -m venv --without-pip $(PEERS)
 	$(VENV)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
 	  > "$$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	$(VENV)/uv pip install --quiet --python $(PEERS)/bin/python -r benchmarks/peers/requirements.txt
+
+compare: peers-environment
 	cd benchmarks/peers && npm ci --no-audit --no-fund
 	$(PEERS)/bin/python -m benchmarks.peers
 	$(PEERS)/bin/python -m benchmarks.peers.plots
+	$(VENV)/python -m benchmarks.tables
+
+scale: peers-environment
+	$(VENV)/python -m benchmarks.scale
+	$(PEERS)/bin/python -m benchmarks.scale_plot
 	$(VENV)/python -m benchmarks.tables
 
 models: test-environment

@@ -232,6 +232,34 @@ def peers_table(results: Results) -> str:
     )
 
 
+def scale_table(results: Results) -> str:
+    """What grows with the catalogue, a column for each size."""
+    sizes = results["sizes"]
+    rows = []
+    for kind in zip(*(size["measured"] for size in sizes), strict=True):
+        rows.append(
+            [f"{kind[0]['what']}, p50 / p99 ms", *(f"{each['p50_ms']:.1f} / {each['p99_ms']:.1f}" for each in kind)]
+        )
+    whole = [size["measured"][0]["p50_ms"] for size in sizes]
+    rows.insert(1, ["the p50 of that, of the first size's", *(f"{p50 / whole[0]:.2f}x" for p50 in whole)])
+    for what, figure, digits in (
+        ("of the 200 nearest vectors, share that is found", "recall", 3),
+        ("building the release, s, without encoding", "build_seconds", 0),
+        ("most memory of the build, MB", "build_peak_mb", 0),
+        ("the release, MB", "release_mb", 0),
+        ("fetching it at 75 MB/s, computed, s", "computed_fetch_seconds", 1),
+        ("opening it from the disk, every file checked, s", "open_seconds", 1),
+        ("the first search behind that, s", "first_search_seconds", 3),
+        ("memory of the function's process, MB", "memory_mb", 0),
+        ("and what it has mapped of files, MB", "mapped_mb", 0),
+    ):
+        rows.append([what, *(f"{size[figure]:,.{digits}f}" for size in sizes)])
+    table = _table(["products", *(f"{size['products']:,}" for size in sizes)], rows)
+    made = "Beyond the first size the catalogue is resampled with perturbed text and vectors, for load only."
+    asked = f"{results['queries']:,} distinct queries, the same at every size; median of {results['rounds']} rounds."
+    return f"{table}\n{made} {asked} {_circumstances(results)}\n"
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "relevance": relevance_table,
     "latency": latency_table,
@@ -243,6 +271,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "cold_start": cold_start_table,
     "load": load_table,
     "peers": peers_table,
+    "scale": scale_table,
 }
 
 

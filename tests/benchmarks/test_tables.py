@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from benchmarks.tables import TableUnknown, latency_table, main, relevance_table, with_tables
+from benchmarks.tables import TableUnknown, latency_table, main, relevance_table, scale_table, with_tables
 
 MACHINE = {"processor": "A chip", "cores": 2, "python": "3.11.7"}
 RESULTS = {
@@ -43,6 +43,24 @@ def test_times_of_queries_that_come_again_are_called_a_simulation():
     assert "54 distinct queries, none asked before, nothing remembered. The last line is a simulation" in table
     assert "6,000 searches drawn from 20,000 queries by Zipf's law (exponent 1), at most 1,000 remembered" in table
     assert "which answered 60%" in table
+
+
+def a_size(products, p50_ms):
+    figures = dict.fromkeys(("build_seconds", "build_peak_mb", "release_mb", "computed_fetch_seconds", "recall"), 1.0)
+    figures |= dict.fromkeys(("open_seconds", "first_search_seconds", "memory_mb", "mapped_mb"), 2.0)
+    return figures | {
+        "products": products,
+        "measured": [{"what": "a whole request", "p50_ms": p50_ms, "p99_ms": 9.0}],
+    }
+
+
+def test_sizes_stand_side_by_side_and_the_resampled_ones_are_called_so():
+    table = scale_table(RESULTS | {"sizes": [a_size(19_406, 5.0), a_size(1_000_000, 8.0)], "rounds": 3})
+
+    assert "| products | 19,406 | 1,000,000 |" in table
+    assert "| a whole request, p50 / p99 ms | 5.0 / 9.0 | 8.0 / 9.0 |" in table
+    assert "| the p50 of that, of the first size's | 1.00x | 1.60x |" in table
+    assert "resampled with perturbed text and vectors, for load only" in table
 
 
 def test_only_what_stands_between_the_markers_changes(results):
