@@ -8,9 +8,11 @@ import numpy as np
 import tantivy
 
 from relevance.arrays import Rows, Vector
-from relevance.bm25 import inverse_document_frequencies
-from relevance.contracts.stages import Alternative, UnderstoodQuery
+from relevance.bm25 import inverse_document_frequencies, saturated_counts
+from relevance.contracts.stages import UnderstoodQuery
+from relevance.index.ragged import Ragged
 from relevance.index.retrieval import SEARCHED_TOGETHER
+from relevance.index.tokens import token_hash
 from relevance.product_text import TEXT_FIELDS, AnalysedText
 
 _TEXT = "text"
@@ -23,6 +25,16 @@ _MANY = 100_000
 Beyond that alternatives add to their token's score instead of standing in for it: of a plain sum tantivy passes over
 the products that cannot be among the best, of a maximum it does not.
 """
+
+
+_Slot = list[tuple[tuple[str, ...], float]]
+# Shape (text fields, fields): which text fields the index reads as one.
+_TOGETHER = np.array([[field in parts for parts in SEARCHED_TOGETHER.values()] for field in TEXT_FIELDS], np.float32)
+# tantivy keeps the length of a text in a byte: up to 40 exactly, then in steps of an eighth to a sixteenth.
+_STEPS = np.arange(256 - 24)
+_LENGTHS = np.concatenate(
+    (np.arange(24), 24 + np.where(_STEPS < 8, _STEPS, (_STEPS % 8 + 8) << np.maximum(_STEPS // 8 - 1, 0)))
+).astype(np.float32)
 
 
 def _schema() -> tantivy.Schema:
@@ -87,35 +99,74 @@ class LexicalIndex:
         found = self._searcher.search(query, limit=1, count=True)
         return int(found.count)  # type: ignore[attr-defined]  # the stub forgets it
 
+    def scores(
+        self, query: UnderstoodQuery, weights: Mapping[str, float], texts: Ragged, mean_lengths: Vector
+    ) -> Vector | None:
+        """Shape (n,): what `search` would give products whose texts are at hand; 0 for one that holds no token.
+
+        For products so few that it would have to go deep to come across them.
+
+        Args:
+            query: None of its alternatives may be a phrase: None comes back.
+            weights: By field.
+            texts: Token hashes of n * len(TEXT_FIELDS) texts.
+            mean_lengths: Shape (len(TEXT_FIELDS),): mean tokens in the whole catalogue.
+        """
+        slots = self._slots(query)
+        if any(len(tokens) > 1 for slot in slots for tokens, _ in slot):
+            return None
+        lengths = texts.lengths.reshape(-1, len(TEXT_FIELDS)) @ _TOGETHER
+        lengths = _LENGTHS[np.searchsorted(_LENGTHS, lengths, side="right") - 1]
+        field_weights = np.array(list(weights.values()), dtype=np.float32)
+        best_or_sum = np.sum if self._adds(query) else np.max
+        total = np.zeros(len(lengths), dtype=np.float32)
+        for slot in slots:
+            found = []
+            for (token,), boost in slot:
+                texts_of_hits = texts.owners(np.flatnonzero(texts.values == np.uint32(token_hash(token))))
+                counts = np.bincount(texts_of_hits, minlength=len(texts)).reshape(-1, len(TEXT_FIELDS)) @ _TOGETHER
+                frequencies = np.array([self._searcher.doc_freq(field, token) for field in weights], dtype=np.float32)
+                rarity = inverse_document_frequencies(frequencies, self._searcher.num_docs)
+                found.append(boost * rarity * saturated_counts(counts, lengths, mean_lengths @ _TOGETHER))
+            total += best_or_sum(found, axis=0) @ field_weights
+        return total
+
     def _query(self, query: UnderstoodQuery, weights: Mapping[str, float], every: bool) -> tantivy.Query:
-        alternatives = query.alternatives or ((),) * len(query.tokens)
-        others = [token for slot in query.alternatives for other in slot for token in other.tokens]
-        adding = bool(others) and self.document_frequencies([*query.tokens, *others]).sum() > _MANY
+        adding = self._adds(query)
         slots = [
-            self._slot(token, weight, others, weights, adding)
-            for token, weight, others in zip(query.tokens, query.weights, alternatives, strict=True)
+            [
+                part
+                for field, weight in weights.items()
+                for part in self._in_field(field, [(tokens, weight * boost) for tokens, boost in slot], adding)
+            ]
+            for slot in self._slots(query)
         ]
         if every:
             return tantivy.Query.boolean_query([(tantivy.Occur.Must, _any_of(slot)) for slot in slots])
         return _any_of([part for slot in slots for part in slot])  # flat: a sum of sums takes half as long again
 
-    def _slot(
-        self, token: str, token_weight: float, others: Sequence[Alternative], weights: Mapping[str, float], adding: bool
-    ) -> list[tantivy.Query]:
-        """A token and what may stand in its place, in each of the fields."""
-        held = ((token,), *(other.tokens for other in others))
-        boosts = [1.0]
-        if others:
-            # Each as rare as the token itself: a rare synonym must not count more than the word that was asked for.
-            counts = (1.0, *(other.weight for other in others))
-            boosts = [count * token_weight / rarity for count, rarity in zip(counts, self._rarities(held), strict=True)]
-        found = []
-        for field, weight in weights.items():
-            terms = [
-                self._term(field, *tokens, boost=weight * boost) for tokens, boost in zip(held, boosts, strict=True)
-            ]
-            found += terms if adding or not others else [tantivy.Query.disjunction_max_query(terms)]
-        return found
+    def _in_field(self, field: str, slot: _Slot, adding: bool) -> list[tantivy.Query]:
+        terms = [self._term(field, *tokens, boost=boost) for tokens, boost in slot]
+        return terms if adding or len(terms) == 1 else [tantivy.Query.disjunction_max_query(terms)]
+
+    def _adds(self, query: UnderstoodQuery) -> bool:
+        """Whether alternatives add to a token's score, or stand in for it where they are better; see _MANY."""
+        others = [token for slot in query.alternatives for other in slot for token in other.tokens]
+        return bool(others) and float(self.document_frequencies([*query.tokens, *others]).sum()) > _MANY
+
+    def _slots(self, query: UnderstoodQuery) -> list[_Slot]:
+        """For each token what may stand in its place, itself first, and what each counts."""
+        alternatives = query.alternatives or ((),) * len(query.tokens)
+        slots: list[_Slot] = []
+        for token, weight, others in zip(query.tokens, query.weights, alternatives, strict=True):
+            held = ((token,), *(other.tokens for other in others))
+            boosts = [1.0]
+            if others:
+                # Each as rare as the token itself: a rare synonym must not count more than the word asked for.
+                counts = (1.0, *(other.weight for other in others))
+                boosts = [count * weight / rarity for count, rarity in zip(counts, self._rarities(held), strict=True)]
+            slots.append(list(zip(held, boosts, strict=True)))
+        return slots
 
     def _rarities(self, phrases: Sequence[tuple[str, ...]]) -> list[float]:
         """The inverse document frequency of each phrase: the sum of its tokens', as tantivy counts it."""

@@ -193,17 +193,23 @@ class LocalIndex:
         weights = self._retrieval.field_weights
         if allowed is None:
             return self._lexical.search(query, weights, limit)
-        reachable, kept_in_all = (int(np.count_nonzero(mask)) for mask in (holding, holding & allowed))
+        within = holding & allowed
+        reachable, kept_in_all = int(np.count_nonzero(holding)), int(np.count_nonzero(within))
         wanted = min(limit, kept_in_all)
         # As deep as it takes if what is allowed lies evenly among the best; deeper until it does.
         depth = limit * reachable // max(kept_in_all, 1) + limit
-        while wanted:
+        while True:
+            if kept_in_all < depth:  # looking at each takes less than going so deep
+                few = np.flatnonzero(within)
+                scores = self._lexical.scores(query, weights, self._table.texts(few), self.scale.mean_lengths)
+                if scores is not None:
+                    best = np.lexsort((few, -scores))[:limit]
+                    return few[best], scores[best]
             rows, scores = self._lexical.search(query, weights, min(depth, reachable))
             kept = np.flatnonzero(allowed[rows])[:limit]
             if len(kept) >= wanted or depth >= reachable:
                 return rows[kept], scores[kept]
             depth *= 4
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
 
     def _near(self, query: UnderstoodQuery, allowed: Mask | None) -> Rows:
         if self._vectors is None or query.vector is None:
