@@ -1,0 +1,214 @@
+"""A cross-encoder: BERT reads a query and a product together and says how well one answers the other.
+
+It is the teacher of the ranker: right more often than anything that reads both apart, and a thousand times too slow to
+serve. It is trained, kept in a folder and asked by jobs; it ships with nothing.
+"""
+
+import importlib.metadata
+import platform
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor, nn
+from transformers import BertConfig, BertForSequenceClassification, BertModel
+
+from relevance.arrays import Vector
+from relevance.contracts.models import FileEntry
+from relevance.errors import VitrineError
+from relevance.release_files import file_entry
+from relevance.wordpiece import WordPiece
+
+QUERY_TOKENS = 14
+PRODUCT_TOKENS = 30
+"""Where either text is cut: most titles with their categories fit, and twice as many tokens cost twice the time."""
+
+LENGTH_STEP = 16
+"""Sequences are padded to a multiple of this: oneDNN compiles its kernels anew for every shape that it meets."""
+
+PAIRS_AT_ONCE = 128
+_BATCHES_A_REPORT = 20
+_FILES = ("config.json", "model.safetensors", "vocab.txt")
+_MANIFEST = "manifest.json"
+
+Pair = tuple[str, str]
+"""A query as typed, and a product as `relevance.product_text.embedding_text` writes it."""
+
+
+class CrossEncoderManifest(BaseModel):
+    """Beside the weights of a cross-encoder. Unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cross_encoder_id: str = Field(min_length=1)
+    files: dict[str, FileEntry]
+    trained_on: str
+    """The queries and the catalogue, in words."""
+    metrics: dict[str, float]
+    """On queries that were not trained on; nDCG in [0, 1], the name says which order it is of."""
+    seed: int
+    derived_from: str
+    made_at: datetime
+    versions: dict[str, str]
+
+
+class CrossEncoder(nn.Module):
+    """BERT with one output over [CLS] query [SEP] product [SEP]."""
+
+    def __init__(self, network: BertForSequenceClassification, wordpiece: WordPiece, vocabulary: Path) -> None:
+        super().__init__()
+        self.network = network
+        self._wordpiece = wordpiece
+        self._vocabulary = vocabulary
+
+    @classmethod
+    def from_encoder(cls, folder: Path) -> Self:
+        """An untrained output, drawn by torch's seed, on a BERT that can read already.
+
+        Args:
+            folder: Holds `config.json`, `model.safetensors` and `vocab.txt`, as `text_encoder.original_folder()` does.
+
+        Raises:
+            VitrineError: If it lacks one of them.
+        """
+        for name in _FILES:  # transformers would look for a folder that is not there on the internet
+            if not (folder / name).is_file():
+                raise VitrineError(f"encoder in {folder}: {name} is missing")
+        network = BertForSequenceClassification(BertConfig.from_pretrained(folder, num_labels=1))
+        network.bert = BertModel.from_pretrained(folder)
+        return cls(network, WordPiece.load(folder / "vocab.txt"), folder / "vocab.txt").eval()
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What `save` wrote.
+
+        Raises:
+            VitrineError: If a file is missing, or is not the one that the manifest speaks of.
+        """
+        try:
+            manifest = CrossEncoderManifest.model_validate_json((folder / _MANIFEST).read_bytes())
+            for name, promised in manifest.files.items():
+                found = file_entry(folder / name)
+                if found != promised:
+                    raise VitrineError(f"cross-encoder in {folder}: {name} is {found}, its manifest says {promised}")
+        except (OSError, ValidationError) as error:
+            raise VitrineError(f"cross-encoder in {folder}: {error}") from error
+        network = BertForSequenceClassification.from_pretrained(folder)
+        return cls(network, WordPiece.load(folder / "vocab.txt"), folder / "vocab.txt").eval()
+
+    def save(
+        self, folder: Path, *, trained_on: str, metrics: Mapping[str, float], seed: int, derived_from: str
+    ) -> CrossEncoderManifest:
+        """Write the weights, the vocabulary and the manifest into `folder`, which is made if it is not there.
+
+        The manifest comes last and names the other files by content, so that `load` takes no half of a folder.
+        """
+        unfinished = folder / ".part"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        try:
+            self.network.save_pretrained(unfinished)
+            shutil.copy(self._vocabulary, unfinished / "vocab.txt")
+            files = {name: file_entry(unfinished / name) for name in _FILES}
+            manifest = CrossEncoderManifest(
+                cross_encoder_id=f"cross-encoder-{files['model.safetensors'].sha256[:12]}",
+                files=files,
+                trained_on=trained_on,
+                metrics=dict(metrics),
+                seed=seed,
+                derived_from=derived_from,
+                made_at=datetime.now(UTC).replace(microsecond=0),
+                versions={"python": platform.python_version()}
+                | {name: importlib.metadata.version(name) for name in ("torch", "transformers", "numpy")},
+            )
+            (unfinished / _MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            for name in (*_FILES, _MANIFEST):
+                (unfinished / name).replace(folder / name)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        return manifest
+
+    def forward(self, token_ids: Tensor, segments: Tensor, mask: Tensor) -> Tensor:
+        """Shape (n, t) int64 three times, as `tokenised` gives them; returns (n,) float32, higher is a better answer.
+
+        The logistic function of a score is the relevance that it stands for, in [0, 1].
+        """
+        output = self.network(input_ids=token_ids, token_type_ids=segments, attention_mask=mask)
+        scores: Tensor = output.logits.squeeze(1).float()  # (n, 1) to (n,)
+        return scores
+
+    def tokenised(self, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor, Tensor]:
+        """Token numbers, segments (0 for the query, 1 for the product) and mask; each of shape (n, t), int64."""
+        tokens = [(self._query_tokens(query), self._product_tokens(product)) for query, product in pairs]
+        longest = max(len(query) + len(product) for query, product in tokens)
+        shape = (len(pairs), -(-longest // LENGTH_STEP) * LENGTH_STEP)
+        token_ids = torch.full(shape, self._wordpiece.padding)
+        segments, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+        for row, (query, product) in enumerate(tokens):
+            end = len(query) + len(product)
+            token_ids[row, :end] = torch.tensor(query + product)
+            segments[row, len(query) : end] = 1
+            mask[row, :end] = 1
+        return token_ids, segments, mask
+
+    def score_pairs(self, pairs: Sequence[Pair], progress: Callable[[str], None] | None = None) -> Vector:
+        """The score of each pair: shape (n,), higher is a better answer.
+
+        Args:
+            pairs: In any order; pairs of like length are read together.
+            progress: Told now and then how many are done, how fast, and how long the rest will take.
+        """
+        was_training = self.training
+        self.eval()
+        scores = np.empty(len(pairs), dtype=np.float32)
+        by_length = sorted(range(len(pairs)), key=lambda at: self._length(pairs[at]))
+        begun = time.monotonic()
+        with torch.inference_mode(), reduced_precision():
+            for number, begin in enumerate(range(0, len(pairs), PAIRS_AT_ONCE), start=1):
+                together = by_length[begin : begin + PAIRS_AT_ONCE]
+                scores[together] = self(*self.tokenised([pairs[at] for at in together])).numpy()
+                done = begin + len(together)
+                if progress and (number % _BATCHES_A_REPORT == 0 or done == len(pairs)):
+                    progress(f"scoring pairs: {pace(done, len(pairs), time.monotonic() - begun)}")
+        self.train(was_training)
+        return scores
+
+    def _length(self, pair: Pair) -> int:
+        return len(self._query_tokens(pair[0])) + len(self._product_tokens(pair[1]))
+
+    def _query_tokens(self, query: str) -> list[int]:
+        """With [CLS] before and [SEP] behind."""
+        return self._wordpiece.encode(query, max_tokens=QUERY_TOKENS + 2)
+
+    def _product_tokens(self, product: str) -> list[int]:
+        """With [SEP] behind."""
+        return self._wordpiece.encode(product, max_tokens=PRODUCT_TOKENS + 2)[1:]
+
+
+def reduced_precision() -> AbstractContextManager[Any]:
+    """Inside it, torch multiplies in bfloat16 where the processor can, in a third of the time; elsewhere in float32."""
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=_multiplies_bfloat16())
+
+
+@cache
+def _multiplies_bfloat16() -> bool:
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # x86-64 twice, then arm64
+
+
+def pace(done: int, total: int, seconds: float) -> str:
+    """How a long piece of work goes on.
+
+    >>> pace(500, 2000, 10.0)
+    '500 of 2,000, 50/s, 30 s to go'
+    """
+    seconds = max(seconds, 1e-9)
+    return f"{done:,} of {total:,}, {done / seconds:,.0f}/s, {(total - done) * seconds / done:,.0f} s to go"
