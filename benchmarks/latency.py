@@ -23,7 +23,7 @@ from relevance.contracts.api import PAGING_DEPTH, SearchParameters
 from relevance.contracts.stages import PreprocessRequest, RerankRequest, UnderstoodQuery
 from relevance.encoder import TextEncoder
 from relevance.release import Release, open_release
-from relevance.search import RERANK_LIMIT, InProcess, rerank_rows, search, understand
+from relevance.search import InProcess, rerank_rows, search, understand
 
 QUERIES = 2000
 WARM_UP = 100
@@ -32,6 +32,8 @@ REPEATED = 6000
 REPEATED_WARM_UP = 2000
 REPEATED_OUT_OF = 20_000
 EXPONENT = 1.0
+RERANKED = 200
+"""As many candidates as another engine may well propose; a search of ours orders half as many anew."""
 _QUERY_ID = "0" * 32
 _REMEMBERED = '"SearchesRemembered":[1.0]'
 """In what a search counts whose answer was."""
@@ -58,7 +60,7 @@ def measure(release: Release, queries: Sequence[str], warm_up: Sequence[str]) ->
     measured.append(timed("retrieve and fuse", lambda query: release.index.retrieve(query, PAGING_DEPTH), read))
     if release.scorer is not None:
         requests = [_rerank_request(query, release) for query in read]
-        measured.append(timed(f"re-rank at most {RERANK_LIMIT}, features included", rerank, requests))
+        measured.append(timed(f"re-rank at most {RERANKED}, features included", rerank, requests))
     pages = [release.index.retrieve(query, PAGING_DEPTH).rows[:20] for query in read]
     measured.append(timed("read the records of a page of 20", release.index.records, pages))
     return measured
@@ -83,7 +85,7 @@ def measure_repeated(release: Path, queries: Sequence[str]) -> dict[str, Any]:
 
 
 def _rerank_request(understood: UnderstoodQuery, release: Release) -> RerankRequest:
-    rows = release.index.retrieve(understood, PAGING_DEPTH).rows[:RERANK_LIMIT]
+    rows = release.index.retrieve(understood, PAGING_DEPTH).rows[:RERANKED]
     return RerankRequest(
         query_id=_QUERY_ID, release=release.release_id, understood=understood, rows=tuple(rows.tolist())
     )

@@ -16,9 +16,10 @@ from sagemaker_jobs.folders import PROJECT, data_folder
 RESULTS = PROJECT / "benchmarks" / "results"
 
 
-def read_arguments(description: str | None) -> argparse.Namespace:
-    """`release`, `data`, `results` and `date` of a benchmark's command line."""
-    parser = argparse.ArgumentParser(description=description)
+def read_arguments(description: str | None, parser: argparse.ArgumentParser | None = None) -> argparse.Namespace:
+    """`release`, `data`, `results` and `date` of a benchmark's command line, beside what a given parser asks."""
+    parser = parser or argparse.ArgumentParser()
+    parser.description = description
     parser.add_argument(
         "--release", type=Path, metavar="DIR", help="a built release (default: the local cloud's newest)"
     )

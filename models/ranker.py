@@ -1,23 +1,28 @@
-"""The ranker: a small cross network over the features of query and product, beside the fused score."""
+"""The ranker: a weighing of a few features that decides most, and a small cross network that corrects it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 LARGEST_DEVIATION = 5.0
 """Standardised features are cut off here: an unheard-of price must not outweigh everything else."""
 
-FUSED_WEIGHT = 10.0
-"""What the fused score, in [0, 1], counts: the steepness that a softmax over 200 candidates needs."""
+ANCHOR: Mapping[str, float] = {"fused": 10.0, "coverage": 7.5, "likeness": 4.0, "brand_named": 3.0}
+"""What decides before anything is learnt: the weights of a few features, chosen by cross-validation over people's
+ratings (docs/decisions/0009-ranker.md). Ten for `fused` is the steepness that a softmax over 200 candidates needs."""
 
-VECTOR_FEATURES = ("cosine", "cosine_of_best")
+VECTOR_FEATURES = ("cosine", "cosine_of_best", "likeness", "likeness_of_best")
 """Without a query vector these say nothing; `vector_missing` is 1 then."""
 
 READ_FEATURES = (
     "bm25",
     "bm25_of_best",
+    "bm25_of_possible",
     "coverage",
+    "complete",
+    "rarest_missing",
     "numbers_found",
     "numbers_missing",
     "brand_named",
@@ -26,10 +31,12 @@ READ_FEATURES = (
     "cosine_of_best",
     "vector_missing",
     "fused",
+    "likeness",
+    "likeness_of_best",
 )
 """What the correction may read. A derived query is made of title words, so whatever tells titles from other text
 (where the words stand, how long the title is) shows how the query was made rather than what a shopper wants: with all
-features, the ranker wins on derived queries and loses on people's ratings (card.md)."""
+features, the ranker wins on derived queries and loses on people's ratings."""
 
 
 class Standardise(nn.Module):
@@ -62,66 +69,107 @@ class Standardise(nn.Module):
         return standard * self.is_read * (1 - missing * self.of_vector)
 
 
-class CrossLayer(nn.Module):
-    """x0 * (W x + b) + x: every feature meets every other.
+class CrossNetwork(nn.Module):
+    """Every feature meets every other: a polynomial of degree `crosses` + 1.
+
+        x[l + 1] = x[0] * (W[l] x[l] + b[l]) + x[l],    score = v . x[last]
 
     Source:
         Wang et al., DCN V2 (WWW 2021), equation 1.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, crosses: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(width, width)
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(crosses))
+        self.last = nn.Linear(width, 1, bias=False)
+        nn.init.zeros_(self.last.weight)
+        # Where the gradient is a polynomial of degree `crosses`, so many points of Gauss and Legendre integrate it
+        # without an error.
+        points, weights = np.polynomial.legendre.leggauss(crosses // 2 + 1)
+        self._path = [(float(point + 1) / 2, float(weight) / 2) for point, weight in zip(points, weights, strict=True)]
 
-    def forward(self, first: Tensor, current: Tensor) -> Tensor:
-        """Shapes (n, f), (n, f) to (n, f)."""
-        crossed: Tensor = first * self.linear(current) + current
-        return crossed
+    def forward(self, first: Tensor) -> Tensor:
+        """Shape (n, f) to (n,)."""
+        current = first
+        for layer in self.layers:
+            current = first * layer(current) + current
+        score: Tensor = self.last(current).squeeze(1)
+        return score
+
+    def contributions(self, first: Tensor) -> Tensor:
+        """What each feature adds, shape (n, f): a row's sum is its score, which is 0 where all features are.
+
+        Each feature is credited with its derivative along the straight way from 0, so that what two features do
+        together is shared between them.
+
+        Source:
+            Aumann and Shapley, Values of Non-Atomic Games (1974); integrated gradients in Sundararajan et al. (ICML
+            2017). Here the integral is exact.
+        """
+        shares = [weight * first * self._gradient(point * first) for point, weight in self._path]
+        return torch.stack(shares).sum(dim=0)
+
+    def _gradient(self, first: Tensor) -> Tensor:
+        """Of the score by the features, shape (n, f)."""
+        current, crossed = first, []
+        for layer in self.layers:
+            crossed.append(layer(current))
+            current = first * crossed[-1] + current
+        of_first = torch.zeros_like(first)
+        of_current = self.last.weight.expand_as(first)
+        for layer, z in zip(reversed(self.layers), reversed(crossed), strict=True):
+            assert isinstance(layer, nn.Linear)
+            of_first = of_first + of_current * z
+            of_current = of_current + (of_current * first) @ layer.weight
+        return of_first + of_current
 
 
 class Ranker(nn.Module):
-    """Score = the fused score, weighed, plus a correction learnt from the features.
+    """Score = the anchor plus a correction learnt from the features.
 
-    The correction's last layer starts at 0: an untrained ranker keeps the fused order. With neither crosses nor hidden
-    units the correction is linear.
+    The correction starts at 0: an untrained ranker orders by the anchor. Without crosses it is linear.
     """
 
     def __init__(
         self,
         feature_names: Sequence[str],
         *,
+        anchor: Mapping[str, float] = ANCHOR,
         read: Sequence[str] = READ_FEATURES,
         crosses: int = 2,
-        hidden: int = 32,
-        dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        width = len(feature_names)
-        self._fused = list(feature_names).index("fused")
+        self.anchor_weights: Tensor
+        self.register_buffer("anchor_weights", torch.tensor([anchor.get(name, 0.0) for name in feature_names]))
         self.standardise = Standardise(feature_names, read)
-        self.crosses = nn.ModuleList(CrossLayer(width) for _ in range(crosses))
-        self.deep = nn.Sequential()
-        if hidden:
-            self.deep = nn.Sequential(
-                nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, hidden), nn.ReLU()
-            )
-        self.last = nn.Linear(width + (hidden or width), 1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.cross = CrossNetwork(len(feature_names), crosses)
 
-    def fused(self, features: Tensor) -> Tensor:
-        """The fused score as it counts: shape (n, f) in, shape (n,) out."""
-        return FUSED_WEIGHT * features[:, self._fused]
+    def anchor(self, features: Tensor) -> Tensor:
+        """What decides before anything is learnt: shape (n, f) in, shape (n,) out."""
+        return (features * self.anchor_weights).sum(dim=1)
 
     def correction(self, features: Tensor) -> Tensor:
         """What is added to it: shape (n, f) in, shape (n,) out."""
-        standard = self.standardise(features)
-        crossed = standard
-        for layer in self.crosses:
-            crossed = layer(standard, crossed)
-        summed: Tensor = self.last(torch.cat((crossed, self.deep(standard)), dim=1)).squeeze(1)
-        return summed
+        corrected: Tensor = self.cross(self.standardise(features))
+        return corrected
+
+    def contributions(self, features: Tensor) -> Tensor:
+        """What each feature adds to a score: shape (n, f), in which a row's sum is its score."""
+        credited: Tensor = self.cross.contributions(self.standardise(features))
+        return features * self.anchor_weights + credited
 
     def forward(self, features: Tensor) -> Tensor:
         """Shape (n, f) in, shape (n,) out; higher is more relevant."""
-        return self.fused(features) + self.correction(features)
+        return self.anchor(features) + self.correction(features)
+
+
+class Explanation(nn.Module):
+    """A ranker asked for its contributions instead of its score, for an ONNX graph of its own."""
+
+    def __init__(self, ranker: Ranker) -> None:
+        super().__init__()
+        self._ranker = ranker
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Shape (n, f) in, shape (n, f) out."""
+        return self._ranker.contributions(features)

@@ -10,19 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relevance.arrays import Matrix, Rows, Vector
-from relevance.bm25 import saturated_counts
+from relevance.bm25 import K1, saturated_counts
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.fusion import fused_scores
 from relevance.index.ragged import Ragged
 from relevance.index.retrieval import SEARCHED_TOGETHER, SERVED
-from relevance.index.table import CatalogueScale, ProductTable
+from relevance.index.table import COLUMNS, CatalogueScale, ProductTable
 from relevance.index.tokens import matches
 from relevance.product_text import TEXT_FIELDS
 from relevance.text import is_number
 
 _TITLE = TEXT_FIELDS.index("title")
+_ATTRIBUTES = TEXT_FIELDS.index("attributes")
 _BRAND = TEXT_FIELDS.index("brand")
 _DESCRIPTION = TEXT_FIELDS.index("description")
+_FIRST = 5
+"""How many of the best candidates say what kind of thing is wanted."""
 # Shape (f, 2): which text fields the lexical index reads as one.
 _TOGETHER = np.array([[field in parts for parts in SEARCHED_TOGETHER.values()] for field in TEXT_FIELDS], np.float32)
 _SEARCH_WEIGHTS = np.array([SERVED.field_weights[field] for field in SEARCHED_TOGETHER], dtype=np.float32)
@@ -31,8 +34,13 @@ FEATURE_NAMES = (
     *(f"{field}_bm25" for field in TEXT_FIELDS),
     "bm25",
     "bm25_of_best",
+    "bm25_of_possible",
     "title_coverage",
+    "description_coverage",
+    "attributes_coverage",
     "coverage",
+    "complete",
+    "rarest_missing",
     "title_share",
     "title_pairs",
     "title_first",
@@ -46,8 +54,13 @@ FEATURE_NAMES = (
     "cosine_of_best",
     "vector_missing",
     "fused",
+    "likeness",
+    "likeness_of_best",
     "price_position",
     "release_position",
+    "rating_position",
+    "rating_count_position",
+    "in_stock",
     "query_length",
 )
 """The columns of `feature_matrix`, in order."""
@@ -58,8 +71,8 @@ class Candidates:
     """Products proposed for one query, in the retriever's order."""
 
     table: ProductTable
-    cosines: Vector | None
-    """Shape (n,), in [-1, 1]: with the query's vector; None when there is none."""
+    vectors: Matrix | None
+    """Shape (n, d), rows of length 1 (0 for a product without one); None when the query has none."""
 
     def __len__(self) -> int:
         return len(self.table)
@@ -72,8 +85,11 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
         Shape (n, len(FEATURE_NAMES)), float32, finite:
 
         - `<field>_bm25`: BM25 of the query in that text field alone; `bm25`: in the fields that retrieval searches,
-          weighted as there; `bm25_of_best`: over the best candidate's, in [0, 1].
-        - `title_coverage`, `coverage`: share of the query's tokens (by idf) in the title, in any field; in [0, 1].
+          weighted as there; `bm25_of_best`: over the best candidate's; `bm25_of_possible`: over what a text can reach
+          that says every token for ever; both in [0, 1].
+        - `title_coverage`, `description_coverage`, `attributes_coverage`, `coverage`: share of the query's tokens (by
+          idf) in that field, in any field; in [0, 1]. `complete`: 1 if it is all of them. `rarest_missing`: the share
+          that the rarest token has that is in no field; in [0, 1].
         - `title_share`: share of the title's tokens that the query names; in [0, 1].
         - `title_pairs`: share of the query's neighbouring tokens that are neighbours in the title; in [0, 1].
         - `title_first`: 1 / place (from 1) of the first matching token of the title, else 0.
@@ -83,7 +99,10 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
           brand that the product is not of.
         - `cosine`; `cosine_of_best`: minus the best candidate's, at most 0; both 0 and `vector_missing` 1 without one.
         - `fused`: relevance.fusion.fused_scores over these candidates; in [0, 1].
-        - `price_position`, `release_position`: quantile in the catalogue, 0.5 if unknown; in [0, 1].
+        - `likeness`: cosine with the mean vector of the best five by `fused`, which says what kind of thing the query
+          brings up; `likeness_of_best`: minus the greatest; both 0 without vectors.
+        - `price_position`, `release_position`, `rating_position`, `rating_count_position`: quantile in the catalogue,
+          0.5 if unknown; in [0, 1]. `in_stock`: 0 if it is known not to be, else 1.
     """
     count, fields = len(candidates), len(TEXT_FIELDS)
     if not count:
@@ -115,13 +134,24 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
     of_brand = np.array([token in query.brand_tokens for token in query.tokens], dtype=bool)
     brand_conflict = ~found[of_brand, :, _BRAND].all(axis=0) if of_brand.any() else np.zeros(count)
 
-    cosines = candidates.cosines
+    covered = weights @ found.reshape(len(weights), -1) / total_weight
+    coverage = covered.reshape(count, fields)
+    missing = ~found_anywhere * weights[:, np.newaxis]
+    vectors = candidates.vectors
+    cosines = None if vectors is None or query.vector is None else vectors @ query.vector
+    fused = fused_scores(bm25, cosines, lexical_share=SERVED.lexical_share)
+    likeness = np.zeros(count) if cosines is None or vectors is None else _likeness(vectors, fused)
     columns = (
         *field_bm25.T,
         bm25,
         bm25 / max(float(bm25.max()), 1e-9),
-        weights @ found[:, :, _TITLE] / total_weight,
+        bm25 / (total_weight * (K1 + 1) * float(_SEARCH_WEIGHTS.sum())),
+        coverage[:, _TITLE],
+        coverage[:, _DESCRIPTION],
+        coverage[:, _ATTRIBUTES],
         weights @ found_anywhere / total_weight,
+        found_anywhere.all(axis=0),
+        missing.max(axis=0, initial=0) / total_weight,
         np.minimum(in_title / title_length, 1),
         _neighbours(held, tokens, count, fields),
         _first_place(text, where, tokens.offsets, count, fields),
@@ -134,12 +164,22 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
         np.zeros(count) if cosines is None else cosines,
         np.zeros(count) if cosines is None else cosines - cosines.max(),
         np.full(count, cosines is None),
-        fused_scores(bm25, cosines, lexical_share=SERVED.lexical_share),
-        scale.position("price_cents", candidates.table.price_cents),
-        scale.position("released_days", candidates.table.released_days),
+        fused,
+        likeness,
+        likeness - likeness.max(),
+        *(scale.position(name, getattr(candidates.table, name)) for name in COLUMNS if name != "in_stock"),
+        candidates.table.in_stock != 0,
         np.full(count, np.log1p(len(query.tokens))),
     )
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _likeness(vectors: Matrix, fused: Vector) -> Vector:
+    """Shape (n,), in [-1, 1]: cosine with the mean of the best candidates, each as much as its fused score."""
+    best = np.argsort(-fused, kind="stable")[:_FIRST]
+    centre = fused[best] @ vectors[best]
+    likeness: Vector = vectors @ (centre / max(float(np.linalg.norm(centre)), 1e-9))
+    return likeness
 
 
 def _neighbours(held: NDArray[np.bool_], tokens: Ragged, count: int, fields: int) -> Vector:

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import ValidationError
 
-from relevance.arrays import Rows, Vector
+from relevance.arrays import Rows
 from relevance.complaints import complaints, expectations, shortened
 from relevance.contracts.api import RankedCandidate, RerankGivenRequest, RerankGivenResponse
 from relevance.contracts.products import Product
@@ -84,11 +84,11 @@ def _candidates(
     """The known products and then the described ones, put into the caller's order."""
     known = release.index.candidates(understood, rows)
     table = known.table.joined(ProductTable.of(described, analyse_products(described))).take(order)
-    if known.cosines is None or release.encoder is None or understood.vector is None:
+    if known.vectors is None or release.encoder is None:
         return Candidates(table, None)
     texts = [embedding_text(product) for product in described]
-    cosines: Vector = release.encoder.encode_batch(texts, max_tokens=PRODUCT_TOKENS) @ understood.vector
-    return Candidates(table, np.concatenate((known.cosines, cosines))[order])
+    vectors = release.encoder.encode_batch(texts, max_tokens=PRODUCT_TOKENS)
+    return Candidates(table, np.concatenate((known.vectors, vectors))[order])
 
 
 def _object_id(place: int, given: dict[str, object]) -> str:

@@ -18,6 +18,9 @@ class Scorer(Protocol):
     def score(self, features: Matrix) -> Vector:
         """Shape (n, f) in, shape (n,) out; higher is more relevant."""
 
+    def contributions(self, features: Matrix) -> Matrix:
+        """What each feature adds to each score: shape (n, f) in and out; raises ModelFailed if it cannot say."""
+
 
 def rerank(
     query: UnderstoodQuery, candidates: Candidates, scale: CatalogueScale, scorer: Scorer

@@ -1,12 +1,14 @@
 """One search: understand, retrieve, rerank, assemble. Where stages 1 and 3 run is the caller's choice of `Stages`."""
 
 import math
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
 
-from relevance.arrays import Matrix, Rows
+from relevance.arrays import Matrix, Rows, Vector
 from relevance.bm25 import inverse_document_frequencies
+from relevance.compounds import compounds, ends_in_compound, split
 from relevance.contracts.api import PAGING_DEPTH, FacetStats, SearchParameters, SearchResponse
 from relevance.contracts.rungs import Degradation
 from relevance.contracts.settings import IndexSettings
@@ -28,9 +30,10 @@ from relevance.parameters import condition_of
 from relevance.ranking import rerank
 from relevance.release import Release
 from relevance.sorting import Sort
+from relevance.text import words
 from relevance.understanding import MAX_QUERY_CHARACTERS, MAX_QUERY_TOKENS, read_query
 
-RERANK_LIMIT = 200
+RERANK_LIMIT = 100
 """How many products of the fused order the ranker orders anew; later pages follow the fused order."""
 
 HIGHLIGHTED = SEARCHED_TOGETHER["text"]
@@ -66,12 +69,16 @@ def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
     """Stage 1: the spelling, tokens, what may stand in their place, the brand that is named, the query's vector."""
     index = release.index
     typed = read_query(request.query)
-    ending = LastWord.of(typed.query, index) if request.complete else None
+    unfinished = request.complete and not ends_in_compound(words(typed.normalised), index)
+    ending = LastWord.of(typed.query, index) if unfinished else None
     corrected = _corrected(typed.query, release, ending) if request.typo_tolerance else None
     read = typed if corrected is None else read_query(corrected)
     if ending is not None and ending.completed is not None:
         read = read_query(read.normalised.removesuffix(ending.typed) + ending.completed)
-    alternatives = index.synonyms.of(read.tokens) if request.synonyms else [[] for _ in read.tokens]
+    alternatives = compounds(words(read.normalised), read.tokens, index)
+    if request.synonyms:
+        for others, more in zip(alternatives, index.synonyms.of(read.tokens), strict=True):
+            others.extend(more)
     if ending is not None and ending.token in read.tokens:
         alternatives[read.tokens.index(ending.token)].extend(ending.alternatives)
     found = index.brands.named_in(read.tokens)
@@ -103,10 +110,14 @@ def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
 
 
 def _corrected(query: str, release: Release, ending: LastWord | None) -> str | None:
-    """A word that the encoder has met often is right, though this catalogue has no such product: helmet, not telnet."""
+    """A word that the encoder has met often is right, though this catalogue has no such product: helmet, not telnet.
+
+    So is one that products write as two: powerbank.
+    """
     knows = release.encoder.knows if release.encoder else lambda _: False
     return release.index.spelling.corrected(
-        query, lambda word: (ending is not None and word == ending.typed) or knows(word)
+        query,
+        lambda word: (ending is not None and word == ending.typed) or knows(word) or bool(split(word, release.index)),
     )
 
 
@@ -210,7 +221,7 @@ def search(
     ]
     if parameters.get_ranking_info:
         head = retrieved.rows[: RERANK_LIMIT if sort is None else 0]
-        _explain(hits, shown, understood, index, head, scores)
+        _explain(hits, shown, understood, release, head, scores)
     facets, warnings = _facets(parameters, index, retrieved.members)
     shown_count = retrieved.count if retrieved.sorted_count is None else retrieved.sorted_count
     reachable = min(shown_count, PAGING_DEPTH)
@@ -288,19 +299,31 @@ def _explain(
     hits: list[dict[str, Any]],
     shown: Rows,
     understood: UnderstoodQuery,
-    index: ProductIndex,
+    release: Release,
     head: Rows,
     scores: dict[int, float],
 ) -> None:
-    """Add `_rankingInfo` to each hit: the features among the candidates, and the ranker's score."""
+    """Add `_rankingInfo` to each hit: features among the candidates, the score, and what each feature adds to it."""
     place = {row: number for number, row in enumerate(head.tolist())}
-    features: Matrix = feature_matrix(understood, index.candidates(understood, head), index.scale)
+    features: Matrix = feature_matrix(understood, release.index.candidates(understood, head), release.index.scale)
+    contributions: Matrix | None = None
+    if scores and release.scorer is not None:
+        with suppress(ModelFailed):  # a ranker that does not explain itself, such as another code's
+            contributions = release.scorer.contributions(features)
     for hit, row in zip(hits, shown.tolist(), strict=True):
-        if row in place and understood.tokens:
-            named = dict(zip(FEATURE_NAMES, map(float, features[place[row]]), strict=True))
-            hit["_rankingInfo"] = {"fusedRank": place[row] + 1, "score": scores.get(row), "features": named}
-        else:
-            hit["_rankingInfo"] = {"fusedRank": None, "score": None, "features": {}}
+        at = place.get(row) if understood.tokens else None
+        hit["_rankingInfo"] = {
+            "fusedRank": None if at is None else at + 1,
+            "score": None if at is None else scores.get(row),
+            "features": {} if at is None else _named(features[at]),
+            "contributions": {} if at is None or contributions is None else _named(contributions[at], adding=True),
+        }
+
+
+def _named(values: Vector, *, adding: bool = False) -> dict[str, float]:
+    """By feature; of what features add, only those that add anything."""
+    named = zip(FEATURE_NAMES, map(float, values), strict=True)
+    return {name: value for name, value in named if value or not adding}
 
 
 def _facets(

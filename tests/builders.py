@@ -50,24 +50,33 @@ def some_products() -> list[Product]:
 
 
 def write_linear_ranker(
-    folder: Path, weights: Mapping[str, float], *, ranker_id: str = "linear-1", names: Sequence[str] = FEATURE_NAMES
+    folder: Path,
+    weights: Mapping[str, float],
+    *,
+    ranker_id: str = "linear-1",
+    names: Sequence[str] = FEATURE_NAMES,
+    explains: bool = True,
 ) -> Path:
     """A ranker whose right answer is known by hand: the weighted sum of some features."""
     folder.mkdir(parents=True, exist_ok=True)
     column = np.array([weights.get(name, 0.0) for name in names], dtype=np.float32)
-    graph = helper.make_graph(
-        [helper.make_node("MatMul", ["features", "weights"], ["scores"])],
-        "linear",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", len(names)])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n"])],
-        [numpy_helper.from_array(column, "weights")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.save(model, str(folder / "ranker.onnx"))
+    graphs = {"ranker.onnx": ("MatMul", "scores", ["n"])}
+    if explains:
+        graphs["contributions.onnx"] = ("Mul", "contributions", ["n", len(names)])
+    for file, (operator, output, shape) in graphs.items():
+        graph = helper.make_graph(
+            [helper.make_node(operator, ["features", "weights"], [output])],
+            "linear",
+            [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", len(names)])],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
+            [numpy_helper.from_array(column, "weights")],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        onnx.save(model, str(folder / file))
     manifest = RankerManifest(
         ranker_id=ranker_id,
         feature_names=tuple(names),
-        files={"ranker.onnx": file_entry(folder / "ranker.onnx")},
+        files={file: file_entry(folder / file) for file in graphs},
         metrics={},
         metrics_data="none: a test's model",
         seed=0,

@@ -75,7 +75,7 @@ def build(products: Sequence[Product], folder: Path) -> None:
     ranker.save_model(str(folder / "ranker.txt"), num_iteration=ranker.best_iteration)
 
 
-def _dataset(groups: Sequence[tuple[Matrix, np.ndarray]], reference: "lightgbm.Dataset | None" = None) -> object:
+def _dataset(groups: Sequence[tuple[Matrix, np.ndarray]], reference: "lightgbm.Dataset | None" = None) -> "lightgbm.Dataset":
     return lightgbm.Dataset(
         np.concatenate([features for features, _ in groups]),
         np.concatenate([labels for _, labels in groups]),
@@ -160,5 +160,5 @@ class Pipeline:
         rows, features = self._candidates.of(query)
         if not rows:
             return []
-        order = np.argsort(-self._ranker.predict(features, num_threads=1), kind="stable")
+        order = np.argsort(-np.asarray(self._ranker.predict(features, num_threads=1)), kind="stable")
         return [self._candidates.ids[rows[place]] for place in order[:k]]

@@ -148,7 +148,8 @@ class LocalIndex:
 
     def candidates(self, query: UnderstoodQuery, rows: Rows) -> Candidates:
         """See `ProductIndex`."""
-        return Candidates(self._table.take(rows), self._cosines(query, rows))
+        vectors = None if self._vectors is None or query.vector is None else self._vectors.take(rows)
+        return Candidates(self._table.take(rows), vectors)
 
     def records(self, rows: Rows) -> list[dict[str, Any]]:
         """See `ProductIndex`."""

@@ -16,7 +16,8 @@ from relevance.index.ragged import Ragged
 from relevance.index.tokens import hashed
 from relevance.product_text import TEXT_FIELDS, AnalysedText
 
-_COLUMNS = ("price_cents", "released_days")
+COLUMNS = ("price_cents", "released_days", "rating", "rating_count", "in_stock")
+"""The numbers of a product, each a column of `ProductTable`."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 
@@ -31,31 +32,46 @@ class ProductTable:
     """Shape (n,)."""
     released_days: Vector
     """Shape (n,): days from 1970-01-01 to the product's release."""
+    rating: Vector
+    """Shape (n,), at least 0, on the shop's own scale."""
+    rating_count: Vector
+    """Shape (n,), at least 0."""
+    in_stock: Vector
+    """Shape (n,): 1 or 0."""
 
     @classmethod
     def of(cls, products: Sequence[Product], texts: Sequence[AnalysedText]) -> Self:
         """Tabulate products, and what `analyse_products` made of them."""
-        price_cents = [np.nan if (cents := product.price_cents) is None else cents for product in products]
+        price_cents = [_or_nan(product.price_cents) for product in products]
         released_days = [
             np.nan if product.released_at is None else (product.released_at - _EPOCH) / _DAY for product in products
         ]
-        tokens = hashed(chain.from_iterable(texts))
-        return cls(tokens, np.array(price_cents, dtype=np.float32), np.array(released_days, dtype=np.float32))
+        numbers = (
+            price_cents,
+            released_days,
+            *(
+                [_or_nan(getattr(product, name)) for product in products]
+                for name in ("rating", "rating_count", "in_stock")
+            ),
+        )
+        largest = np.finfo(np.float32).max
+        columns = (np.clip(np.array(column, dtype=np.float64), -largest, largest) for column in numbers)
+        return cls(hashed(chain.from_iterable(texts)), *(column.astype(np.float32) for column in columns))
 
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Memory-mapped, as `save` wrote it."""
-        return cls(Ragged.open(folder, "tokens"), *(mapped(folder / f"{name}.npy") for name in _COLUMNS))
+        return cls(Ragged.open(folder, "tokens"), *(mapped(folder / f"{name}.npy") for name in COLUMNS))
 
     def save(self, folder: Path) -> None:
         """A .npy file a column, two for the tokens."""
         self.tokens.save(folder, "tokens")
-        for name in _COLUMNS:
+        for name in COLUMNS:
             np.save(folder / f"{name}.npy", getattr(self, name))
 
     def take(self, rows: Rows) -> "ProductTable":
         """Some products, in that order."""
-        return ProductTable(self.texts(rows), *(getattr(self, name)[rows] for name in _COLUMNS))
+        return ProductTable(self.texts(rows), *(getattr(self, name)[rows] for name in COLUMNS))
 
     def texts(self, rows: Rows) -> Ragged:
         """The tokens of some products, len(TEXT_FIELDS) texts of each."""
@@ -64,11 +80,15 @@ class ProductTable:
     def joined(self, *others: "ProductTable") -> "ProductTable":
         """These products, then the others'."""
         parts = (self, *others)
-        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS)
+        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS)
         return ProductTable(self.tokens.joined(*(other.tokens for other in others)), *columns)
 
     def __len__(self) -> int:
         return len(self.price_cents)
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 @dataclass(frozen=True)
@@ -86,7 +106,7 @@ class CatalogueScale:
         """Measure a catalogue."""
         lengths = table.tokens.lengths.reshape(-1, len(TEXT_FIELDS))
         quantiles = {}
-        for name in _COLUMNS:
+        for name in COLUMNS:
             column = getattr(table, name)
             known = column[~np.isnan(column)]
             quantiles[name] = tuple(np.quantile(known, np.linspace(0, 1, 101)).tolist()) if len(known) else ()
@@ -99,7 +119,7 @@ class CatalogueScale:
         return cls(
             read["products"],
             np.array(read["mean_lengths"], dtype=np.float32),
-            {name: tuple(read["quantiles"][name]) for name in _COLUMNS},
+            {name: tuple(read["quantiles"][name]) for name in COLUMNS},
         )
 
     def save(self, folder: Path) -> None:

@@ -255,6 +255,14 @@ def test_ranking_information_names_every_feature(ask):
     assert info["score"] == pytest.approx(info["features"]["fused"])
 
 
+def test_ranking_information_says_what_each_feature_adds_to_the_score(ask):
+    _, body = ask("POST", "/1/indexes/products/query", {"query": "desk lamp", "getRankingInfo": True})
+
+    for hit in body["hits"]:
+        info = hit["_rankingInfo"]
+        assert sum(info["contributions"].values()) == pytest.approx(info["score"])
+
+
 def test_a_search_by_address_is_a_search(ask):
     status, body = ask(
         "GET", "/1/indexes/products", query={"query": "kettle", "hitsPerPage": "1", "x-algolia-agent": "test"}

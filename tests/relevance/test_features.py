@@ -25,11 +25,18 @@ def a_query(text, *, weights=None, brand_tokens=()):
     )
 
 
+def at_cosines(cosines):
+    """Vectors of length 1 in a plane, so far from a query's vector (1, 0)."""
+    along = np.array(cosines, dtype=np.float32)
+    return np.stack((along, np.sqrt(1 - along**2)), axis=1)
+
+
 def features_of(query, *products, cosines=None):
     """By feature name, the values of each product; the scale is that of these products alone."""
     table = ProductTable.of(products, analyse_products(products))
-    given = None if cosines is None else np.array(cosines, dtype=np.float32)
-    matrix = feature_matrix(query, Candidates(table, given), CatalogueScale.of(table))
+    vectors = None if cosines is None else at_cosines(cosines)
+    asked = query if cosines is None else query.model_copy(update={"vector": np.array([1, 0], dtype=np.float32)})
+    matrix = feature_matrix(asked, Candidates(table, vectors), CatalogueScale.of(table))
     assert matrix.dtype == np.float32
     assert np.isfinite(matrix).all()
     return {name: column.tolist() for name, column in zip(FEATURE_NAMES, matrix.T, strict=True)}
@@ -141,3 +148,73 @@ def test_candidates_do_not_depend_on_their_order():
     backwards = features_of(a_query("lamp 3"), *products[::-1])
 
     assert {name: values[::-1] for name, values in backwards.items()} == forwards
+
+
+def test_coverage_of_one_field_leaves_the_others_out():
+    found = features_of(
+        a_query("red desk lamp", weights=(1.0, 2.0, 5.0)),
+        a_product(title="Lamp", description="for the desk", attributes={"colour": "red"}),
+    )
+
+    assert found["description_coverage"] == pytest.approx([2 / 8])
+    assert found["attributes_coverage"] == pytest.approx([1 / 8])
+    assert found["coverage"] == pytest.approx([1.0])
+
+
+def test_a_product_that_holds_every_token_is_complete_and_misses_none():
+    found = features_of(
+        a_query("red desk lamp", weights=(1.0, 2.0, 5.0)),
+        a_product(title="Red desk lamp"),
+        a_product(title="Red lamp"),
+        a_product(title="Red desk"),
+    )
+
+    assert found["complete"] == [1.0, 0.0, 0.0]
+    assert found["rarest_missing"] == pytest.approx([0, 2 / 8, 5 / 8])
+
+
+def test_bm25_of_possible_does_not_depend_on_the_other_candidates():
+    lamp, stand = a_product(title="Lamp"), a_product(title="Lamp stand", description="a lamp " * 9)
+
+    table = ProductTable.of([lamp, stand], analyse_products([lamp, stand]))
+    scale = CatalogueScale.of(table)
+    name = FEATURE_NAMES.index("bm25_of_possible")
+    together = feature_matrix(a_query("lamp"), Candidates(table, None), scale)[:, name]
+    alone = feature_matrix(a_query("lamp"), Candidates(table.take(np.array([0])), None), scale)[:, name]
+
+    assert together[0] == pytest.approx(alone[0])
+    assert 0 < together.min() <= together.max() < 1
+
+
+def test_likeness_is_greatest_among_what_most_of_the_best_are_like():
+    titles = ("Lamp", "Lamp", "Lamp", "Lamp", "Lamp", "Chair")
+    found = features_of(
+        a_query("lamp"), *(a_product(title=title) for title in titles), cosines=(0.9, 0.9, 0.9, 0.9, 0.1, 0.9)
+    )
+
+    assert found["likeness"][0] == found["likeness"][5] > found["likeness"][4]
+    assert found["likeness_of_best"][0] == pytest.approx(0)
+
+
+def test_without_vectors_nothing_is_like_anything():
+    found = features_of(a_query("lamp"), a_product(title="Lamp"), a_product(title="Chair"))
+
+    assert found["likeness"] == found["likeness_of_best"] == [0.0, 0.0]
+
+
+def test_what_is_known_to_be_sold_out_is_not_in_stock():
+    found = features_of(a_query("lamp"), a_product(in_stock=True), a_product(in_stock=False), a_product())
+
+    assert found["in_stock"] == [1.0, 0.0, 1.0]
+
+
+def test_ratings_count_by_where_they_lie_in_the_catalogue():
+    found = features_of(
+        a_query("lamp"),
+        a_product(rating=5, rating_count=1000),
+        a_product(rating=1, rating_count=1),
+        a_product(),
+    )
+
+    assert found["rating_position"][0] > 0.9 > found["rating_position"][2] == 0.5 > found["rating_position"][1]
+    assert found["rating_count_position"][0] > 0.9 > 0.5 > found["rating_count_position"][1]

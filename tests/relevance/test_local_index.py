@@ -137,4 +137,4 @@ def test_a_product_without_a_vector_is_found_by_its_words_only(tmp_path):
 
     assert 2 in rows
     assert 2 not in index.retrieve(read(opened, "light"), 10).rows
-    np.testing.assert_allclose(index.candidates(query, np.array([2])).cosines, [0.0], atol=1e-6)
+    np.testing.assert_allclose(index.candidates(query, np.array([2])).vectors, np.zeros((1, 384)), atol=1e-6)

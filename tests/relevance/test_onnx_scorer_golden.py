@@ -39,6 +39,16 @@ def test_a_candidates_score_does_not_depend_on_the_others():
     np.testing.assert_allclose(scorer.score(features[::-1])[::-1], scorer.score(features), atol=1e-4)
 
 
+def test_what_the_features_add_is_the_shipped_rankers_score():
+    scorer = OnnxScorer.load(ARTEFACT)
+    features = np.array(GOLDEN["features"], dtype=np.float32)
+
+    added = scorer.contributions(features)
+
+    assert added.shape == features.shape
+    np.testing.assert_allclose(added.sum(axis=1), scorer.score(features), atol=1e-3)
+
+
 def test_the_shipped_ranker_was_trained_on_todays_features(manifest):
     assert manifest.feature_names == FEATURE_NAMES
 
@@ -52,9 +62,8 @@ def test_the_manifest_tells_the_file_that_lies_there(manifest):
 
 
 def test_no_path_of_a_machine_is_in_the_model():
-    content = (ARTEFACT / "ranker.onnx").read_bytes()
-
-    assert b".py" not in content
+    for name in ("ranker.onnx", "contributions.onnx"):
+        assert b".py" not in (ARTEFACT / name).read_bytes()
 
 
 def test_the_ranker_beats_the_fused_order_on_queries_it_was_not_trained_on(manifest):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,6 @@ from relevance.features import FEATURE_NAMES
 from relevance.onnx_scorer import OnnxScorer
 from sagemaker_jobs import train_ranker
 from sagemaker_jobs.build_release import ARTEFACTS
-from sagemaker_jobs.derive_queries import DerivedQuery
 from sagemaker_jobs.train_ranker import Group, Training, mean_ndcg, scoring, split, train, train_and_export
 from tests.sagemaker_jobs.derived_shop import made_up_shop
 
@@ -25,26 +26,32 @@ def a_group(text: str, *, seed: int) -> Group:
     features[:, FUSED] = generator.random(20) * 0.1
     gains = np.where(features[:, COVERAGE] > 0.8, 7.0, 0.0).astype(np.float32)
     gains[features[:, COVERAGE].argmax()] = 7.0
-    return Group(DerivedQuery(text, "type", source=0), False, features, gains)
+    return Group(text, False, features, gains, taught=gains - 3)
 
 
-def test_the_ranker_learns_what_makes_a_product_right():
+def a_ranker():
+    """One that knows nothing but the fused score before it learns."""
+    return train_ranker.Ranker(FEATURE_NAMES, anchor={"fused": 10.0})
+
+
+@pytest.mark.parametrize("loss", ["labels", "listwise", "mse"])
+def test_the_ranker_learns_what_makes_a_product_right(loss):
     groups = [a_group(f"query {seed}", seed=seed) for seed in range(80)]
-    training = Training(epochs=15, groups_per_step=4, learning_rate=1e-2, anchor=0.0)
+    training = Training(loss=loss, sharpness=1.0, epochs=15, groups_per_step=4, learning_rate=1e-2, anchor=0.0)
     learning, validation = split(groups, training)
 
-    ranker = train(train_ranker.Ranker(FEATURE_NAMES), learning, validation, training)
+    ranker, _ = train(a_ranker(), learning, validation, training)
 
     assert mean_ndcg(scoring(ranker), validation) > 0.95
     assert mean_ndcg(lambda features: features[:, FUSED], validation) < 0.7
 
 
-def test_a_strong_anchor_keeps_the_fused_order():
+def test_a_strong_anchor_keeps_its_order():
     groups = [a_group(f"query {seed}", seed=seed) for seed in range(20)]
     training = Training(epochs=3, anchor=1e6)
     learning, validation = split(groups, training)
 
-    ranker = train(train_ranker.Ranker(FEATURE_NAMES), learning, validation, training)
+    ranker, _ = train(a_ranker(), learning, validation, training)
 
     for group in validation:
         order = np.argsort(-scoring(ranker)(group.features), kind="stable")
@@ -56,8 +63,29 @@ def test_no_query_is_both_learnt_and_validated_on():
 
     learning, validation = split(groups, Training())
 
-    assert not {group.query.text for group in learning} & {group.query.text for group in validation}
+    assert not {group.text for group in learning} & {group.text for group in validation}
     assert len(learning) + len(validation) == 30
+
+
+def test_a_query_without_labels_is_never_validated_on():
+    labelled = [a_group(f"query {seed}", seed=seed) for seed in range(20)]
+    unlabelled = [replace(a_group(f"words {seed}", seed=seed), gains=None) for seed in range(20)]
+
+    learning, validation = split(labelled + unlabelled, Training())
+
+    assert all(group.gains is not None for group in validation)
+    assert sum(group.gains is None for group in learning) == 20
+
+
+def test_each_epoch_tells_what_it_learnt_from_what_it_did_not():
+    groups = [a_group(f"query {seed}", seed=seed) for seed in range(40)]
+    learning, validation = split(groups, Training())
+
+    _, history = train(a_ranker(), learning, validation, Training(epochs=3, learning_rate=1e-2, anchor=0.0))
+
+    assert [epoch.number for epoch in history] == [1, 2, 3]
+    assert history[-1].learnt > history[0].learnt
+    assert all(0 <= epoch.held_out <= 1 for epoch in history)
 
 
 def test_ndcg_of_the_best_order_is_1_and_of_the_worst_near_0():
@@ -92,6 +120,27 @@ def test_the_right_products_come_first(trained):
     assert manifest.metrics["derived_ndcg10_lambda.reranked"] > 0.8
 
 
+def test_a_teacher_is_asked_of_labelled_and_unlabelled_queries(tmp_path):
+    asked = []
+
+    def teacher(query, rows):
+        asked.append(query)
+        return np.linspace(1, -1, len(rows), dtype=np.float32)
+
+    manifest = train_and_export(
+        made_up_shop(),
+        ARTEFACTS / "encoder",
+        tmp_path,
+        source="a made-up shop",
+        queries=40,
+        training=Training(loss="listwise", epochs=2),
+        teacher=teacher,
+    )
+
+    assert manifest.feature_names == FEATURE_NAMES
+    assert len(set(asked)) > 40
+
+
 def test_a_catalogue_too_small_to_learn_from_is_refused(tmp_path):
     with pytest.raises(VitrineError, match="too few to train on"):
         train_and_export(
@@ -107,7 +156,7 @@ def test_the_same_seed_trains_the_same_ranker():
     scores = []
     for _ in range(2):
         torch.manual_seed(training.seed)
-        ranker = train(train_ranker.Ranker(FEATURE_NAMES), learning, validation, training)
+        ranker, _ = train(a_ranker(), learning, validation, training)
         scores.append(scoring(ranker)(groups[0].features))
 
     np.testing.assert_array_equal(*scores)
