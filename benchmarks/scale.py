@@ -23,6 +23,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.latency import SEED
+from benchmarks.peers.process import ONE_THREAD
 from benchmarks.queries import queries_from_titles
 from benchmarks.results_file import RESULTS, write_results
 from benchmarks.scale_search import WARM_UP
@@ -110,8 +111,9 @@ def _run(module: str, *arguments: object) -> tuple[float, float]:
 
 def _asked(release: Path, queries: Sequence[str], *options: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.scale_search", str(release), *options]
+    one_thread = os.environ | ONE_THREAD
     asked = subprocess.run(
-        command, cwd=PROJECT, input=json.dumps(queries), stdout=subprocess.PIPE, text=True, check=True
+        command, cwd=PROJECT, env=one_thread, input=json.dumps(queries), stdout=subprocess.PIPE, text=True, check=True
     )
     found: dict[str, Any] = json.loads(asked.stdout)
     return found

@@ -165,7 +165,7 @@ class FacetColumns:
         numbers, times = facet.numbers[found], tally[found]
         if not len(found) or np.isnan(numbers).any():
             return FacetCount(counts, None)
-        total = float(numbers @ times)
+        total = float((numbers * times).sum())  # a dot product would wake BLAS's threads for 10,000 values
         return FacetCount(counts, (float(numbers.min()), float(numbers.max()), total / int(times.sum()), total))
 
     def mask(self, condition: Condition) -> Mask:
