@@ -260,6 +260,33 @@ def scale_table(results: Results) -> str:
     return f"{table}\n{made} {asked} {_circumstances(results)}\n"
 
 
+def rankers_table(results: Results) -> str:
+    """Ways to order the first hundred: on derived queries, and by people's ratings against the fused list."""
+    chosen = {
+        "anchor, cross-validated": results["anchor_chosen"],
+        "anchor with likeness, cross-validated": results["anchor_with_likeness_chosen"],
+    }
+
+    def above(found: Results, figure: str) -> str:
+        interval = found[f"{figure}_above_fused"]
+        return f"{found[figure]:.3f} ({interval['low']:+.3f} to {interval['high']:+.3f})"
+
+    rows = [
+        [
+            name,
+            f"{found['derived']:.3f}" if "derived" in found else "-",
+            *(above(found, figure) for figure in _COUNTINGS),
+        ]
+        for name, found in (results["rankers"] | chosen).items()
+    ]
+    heads = [f"{spoken} (95% of the difference from the list)" for spoken in _COUNTINGS.values()]
+    return (
+        f"{_table(['nDCG@10', 'derived queries', *heads], rows)}\n{results['lists_learnt']:,} lists of candidates "
+        f"learnt from, {results['lists_held_out']:,} held out; {results['queries']} judged queries. "
+        f"{_circumstances(results)}\n"
+    )
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "relevance": relevance_table,
     "latency": latency_table,
@@ -272,6 +299,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "load": load_table,
     "peers": peers_table,
     "scale": scale_table,
+    "rankers": rankers_table,
 }
 
 

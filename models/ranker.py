@@ -9,7 +9,7 @@ from torch import Tensor, nn
 LARGEST_DEVIATION = 5.0
 """Standardised features are cut off here: an unheard-of price must not outweigh everything else."""
 
-ANCHOR: Mapping[str, float] = {"fused": 10.0, "coverage": 7.5, "likeness": 4.0, "brand_named": 3.0}
+ANCHOR: Mapping[str, float] = {"fused": 10.0, "coverage": 3.0, "brand_named": 3.0}
 """What decides before anything is learnt: the weights of a few features, chosen by cross-validation over people's
 ratings (docs/decisions/0009-ranker.md). Ten for `fused` is the steepness that a softmax over 200 candidates needs."""
 
@@ -31,8 +31,6 @@ READ_FEATURES = (
     "cosine_of_best",
     "vector_missing",
     "fused",
-    "likeness",
-    "likeness_of_best",
 )
 """What the correction may read. A derived query is made of title words, so whatever tells titles from other text
 (where the words stand, how long the title is) shows how the query was made rather than what a shopper wants: with all

@@ -75,7 +75,9 @@ def build(products: Sequence[Product], folder: Path) -> None:
     ranker.save_model(str(folder / "ranker.txt"), num_iteration=ranker.best_iteration)
 
 
-def _dataset(groups: Sequence[tuple[Matrix, np.ndarray]], reference: "lightgbm.Dataset | None" = None) -> "lightgbm.Dataset":
+def _dataset(
+    groups: Sequence[tuple[Matrix, np.ndarray]], reference: "lightgbm.Dataset | None" = None
+) -> "lightgbm.Dataset":
     return lightgbm.Dataset(
         np.concatenate([features for features, _ in groups]),
         np.concatenate([labels for _, labels in groups]),
