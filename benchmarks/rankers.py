@@ -8,6 +8,7 @@ weights are chosen on nine tenths of the rated queries and measured on the last 
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -206,6 +207,8 @@ def main() -> int:
     parser.add_argument("--catalogue", type=Path, default=PROJECT / "build" / "icecat", metavar="DIR")
     parser.add_argument("--queries", type=int, default=QUERIES, help="derived, at most")
     given = read_arguments(__doc__, parser)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("train_ranker").setLevel(logging.INFO)  # says how far it is
     with (given.catalogue / "products.jsonl").open("rb") as file:
         products = read_catalogue(file).products
     rated = Rated(open_release(given.release), usable(read_judgments(given.data)))
