@@ -116,8 +116,8 @@ def test_a_small_catalogue_trains_a_ranker_that_opens(trained):
 def test_the_right_products_come_first(trained):
     _, manifest = trained
 
-    assert manifest.metrics["derived_ndcg10_lambda.reranked"] >= manifest.metrics["derived_ndcg10_lambda.fused"]
-    assert manifest.metrics["derived_ndcg10_lambda.reranked"] > 0.8
+    assert manifest.metrics["derived_ndcg10_lambda.reranked"] > 0.9
+    assert manifest.metrics["derived_ndcg10_lexical.reranked"] > 0.9
 
 
 def test_a_teacher_is_asked_of_labelled_and_unlabelled_queries(tmp_path):
