@@ -154,8 +154,8 @@ def lambdamart(learning: Sequence[Group], validation: Sequence[Group], seed: int
     )
     model.fit(
         **dataset(learning),
-        eval_X=[held_out["X"]],
-        eval_y=[held_out["y"]],
+        eval_X=held_out["X"],
+        eval_y=held_out["y"],
         eval_group=[held_out["group"]],
         eval_at=[10],
         callbacks=[lightgbm.early_stopping(30, verbose=False)],
