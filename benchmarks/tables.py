@@ -226,9 +226,15 @@ def peers_table(results: Results) -> str:
     countings = [cell for spoken in _COUNTINGS.values() for cell in (f"nDCG@10, {spoken}", "against BM25")]
     heads = ["p50 ms", "p99 ms", "queries", "MiB loaded", "MiB after queries", "start s", "build s"]
     versions = ", ".join(f"{name} {version}" for name, version in results["packages"].items())
+    ours = [
+        f"{entry['mean']:+.3f} ({entry['low']:+.3f} to {entry['high']:+.3f}), {_COUNTINGS[entry['figure']]}"
+        for entry in results.get("against_fusion", ())
+    ]
+    beside_fusion = f"Vitrine against fusion by rank: {'; '.join(ours)}. " if ours else ""
     return (
         f"{_table(['', *countings, 'judged@10', 'recall@100'], relevance)}\n{_table(['one thread', *heads], cost)}\n"
-        f"{results['judged_queries']} judged queries; distinct queries timed. {versions}. {_circumstances(results)}\n"
+        f"{beside_fusion}{results['judged_queries']} judged queries; distinct queries timed. {versions}. "
+        f"{_circumstances(results)}\n"
     )
 
 

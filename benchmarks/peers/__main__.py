@@ -36,6 +36,7 @@ STARTS = 3
 """The middle one is given."""
 PAGE = 20
 FIGURES = ("ndcg", "ndcg_judged")
+OURS, FUSION = "vitrine", "fusion"
 PACKAGES = ("bm25s", "faiss-cpu", "lightgbm", "sentence-transformers", "tantivy", "torch")
 
 
@@ -95,19 +96,19 @@ def means(found: Sequence[Quality]) -> dict[str, float]:
     return {name: round(float(np.nanmean([row[name] for row in rows])), 4) for name in rows[0]}
 
 
-def differences(found: dict[str, list[Quality]]) -> list[dict[str, Any]]:
-    """Each engine against textbook BM25, in both countings, with its interval."""
+def differences(found: dict[str, list[Quality]], than: str = BASELINE) -> list[dict[str, Any]]:
+    """Each engine against one of them, in both countings, with its interval."""
     return [
-        {"better": name, "than": BASELINE, "figure": figure}
+        {"better": name, "than": than, "figure": figure}
         | asdict(
             paired_bootstrap(
                 [getattr(each, figure) for each in answers],
-                [getattr(each, figure) for each in found[BASELINE]],
+                [getattr(each, figure) for each in found[than]],
                 SEED,
             )
         )
         for name, answers in found.items()
-        if name != BASELINE and answers
+        if name != than and answers
         for figure in FIGURES
     ]
 
@@ -151,6 +152,7 @@ def main() -> int:
         "packages": {name: version(name) for name in PACKAGES} | node,
         "engines": engines,
         "differences": differences(found),
+        "against_fusion": differences({name: found[name] for name in (OURS, FUSION)}, FUSION),
         "by_query": {
             query: {name: round(answers[place].ndcg, 4) for name, answers in found.items() if answers}
             for place, query in enumerate(judgments)
