@@ -134,7 +134,7 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
     of_brand = np.array([token in query.brand_tokens for token in query.tokens], dtype=bool)
     brand_conflict = ~found[of_brand, :, _BRAND].all(axis=0) if of_brand.any() else np.zeros(count)
 
-    covered = weights @ found.reshape(len(weights), -1) / total_weight
+    covered = weights @ found.reshape(len(weights), count * fields) / total_weight
     coverage = covered.reshape(count, fields)
     missing = ~found_anywhere * weights[:, np.newaxis]
     vectors = candidates.vectors

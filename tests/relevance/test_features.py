@@ -218,3 +218,9 @@ def test_ratings_count_by_where_they_lie_in_the_catalogue():
 
     assert found["rating_position"][0] > 0.9 > found["rating_position"][2] == 0.5 > found["rating_position"][1]
     assert found["rating_count_position"][0] > 0.9 > 0.5 > found["rating_count_position"][1]
+
+
+def test_a_query_without_a_token_tells_no_product_from_another():
+    found = features_of(a_query("!"), a_product(title="Lamp"), a_product(title="Chair"), cosines=(0.5, 0.5))
+
+    assert found["coverage"] == found["bm25"] == found["rarest_missing"] == [0.0, 0.0]
