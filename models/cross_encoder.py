@@ -1,7 +1,7 @@
 """A cross-encoder: BERT reads a query and a product together and says how well one answers the other.
 
-It can teach the ranker: it sees what no feature says, and is a thousand times too slow to serve. It is trained, kept in a
-folder and asked by jobs; it ships with nothing.
+It can teach the ranker: it sees what no feature says, and is a thousand times too slow to serve. It is trained, kept in
+a folder and asked by jobs; it ships with nothing.
 """
 
 import importlib.metadata
