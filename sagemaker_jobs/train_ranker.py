@@ -15,7 +15,6 @@ import logging
 import platform
 import shutil
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -38,17 +37,16 @@ from relevance.contracts.products import Product
 from relevance.contracts.stages import PreprocessRequest
 from relevance.errors import VitrineError
 from relevance.features import FEATURE_NAMES, feature_matrix
-from relevance.index.vectors import VectorIndex
 from relevance.onnx_scorer import OnnxScorer
 from relevance.product_text import embedding_text
-from relevance.release import Release, open_release
+from relevance.release import Release
 from relevance.release_files import file_entry
 from relevance.search import understand
 from relevance.text import words
-from sagemaker_jobs.build_release import ARTEFACTS, build_release
+from sagemaker_jobs.build_release import ARTEFACTS
+from sagemaker_jobs.candidates_release import candidates_release
 from sagemaker_jobs.derive_queries import CatalogueFacts, DerivedQuery, derive_queries
 from sagemaker_jobs.folders import channel, model_folder
-from sagemaker_jobs.product_neighbours import product_neighbours
 
 logger = logging.getLogger("train_ranker")
 
@@ -220,15 +218,9 @@ def derived_groups(
     source: str,
     teacher: Teacher | None = None,
 ) -> list[Group]:
-    """Build a release without a ranker, and ask it queries derived from its catalogue; see `train_and_export`."""
-    with tempfile.TemporaryDirectory() as scratch:
-        models = Path(scratch) / "models"
-        shutil.copytree(encoder, models / "encoder")
-        folder = build_release(products, models, Path(scratch), described=source, say=logger.info)
-        release = open_release(folder)
+    """Ask a release without a ranker queries derived from its catalogue; see `train_and_export`."""
+    with candidates_release(products, encoder, source=source, say=logger.info) as (release, facts):
         logger.info("deriving queries")
-        vectors = VectorIndex.open(folder / "index" / "vectors.faiss").take(np.arange(len(products)))
-        facts = CatalogueFacts(products, product_neighbours(products, vectors))
         groups = build_groups(release, facts, derive_queries(facts, queries, seed=seed), seed=seed, teacher=teacher)
         if teacher:
             groups += unlabelled_groups(release, products, queries // 2, seed=seed, teacher=teacher)

@@ -11,12 +11,9 @@ import copy
 import json
 import logging
 import math
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,16 +29,15 @@ from relevance.catalogue import read_catalogue
 from relevance.contracts.products import Product
 from relevance.contracts.stages import PreprocessRequest
 from relevance.errors import VitrineError
-from relevance.index.vectors import VectorIndex
 from relevance.metrics import ndcg
 from relevance.product_text import embedding_text
-from relevance.release import Release, open_release
+from relevance.release import Release
 from relevance.release_files import file_entry
 from relevance.search import RERANK_LIMIT, understand
-from sagemaker_jobs.build_release import ARTEFACTS, build_release
+from sagemaker_jobs.build_release import ARTEFACTS
+from sagemaker_jobs.candidates_release import candidates_release
 from sagemaker_jobs.derive_queries import CatalogueFacts, DerivedQuery, derive_queries
 from sagemaker_jobs.folders import channel, model_folder
-from sagemaker_jobs.product_neighbours import product_neighbours
 
 logger = logging.getLogger("train_teacher")
 
@@ -170,7 +166,10 @@ def train_teacher(
     torch.set_num_threads(training.threads)
     torch.manual_seed(training.seed)
     teacher = CrossEncoder.from_encoder(base)  # first, because it fails at once where the rest fails after minutes
-    with candidates_release(products, encoder, source=source, threads=training.threads) as (release, facts):
+    with candidates_release(products, encoder, source=source, say=logger.info, threads=training.threads) as (
+        release,
+        facts,
+    ):
         logger.info("deriving queries")
         derived = derive_queries(facts, queries, seed=training.seed)
         lessons = build_lessons(release, facts, derived, seed=training.seed)
@@ -199,23 +198,6 @@ def train_teacher(
         seed=training.seed,
         derived_from=f"BERT weights with sha256 {file_entry(base / 'model.safetensors').sha256}",
     )
-
-
-@contextmanager
-def candidates_release(
-    products: Sequence[Product], encoder: Path, *, source: str, threads: int
-) -> Iterator[tuple[Release, CatalogueFacts]]:
-    """A release without a ranker, and what is known of its products; its folder is gone after the block.
-
-    Raises:
-        CatalogueError: If there are no products.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        models = Path(scratch) / "models"
-        shutil.copytree(encoder, models / "encoder")
-        folder = build_release(products, models, Path(scratch), described=source, say=logger.info, threads=threads)
-        vectors = VectorIndex.open(folder / "index" / "vectors.faiss").take(np.arange(len(products)))
-        yield open_release(folder), CatalogueFacts(products, product_neighbours(products, vectors))
 
 
 def build_lessons(

@@ -1,0 +1,40 @@
+"""A release to learn on: candidates and features come out of it by the code that serves."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from relevance.contracts.products import Product
+from relevance.index.vectors import VectorIndex
+from relevance.release import Release, open_release
+from sagemaker_jobs.build_release import build_release
+from sagemaker_jobs.derive_queries import CatalogueFacts
+from sagemaker_jobs.product_neighbours import product_neighbours
+
+
+@contextmanager
+def candidates_release(
+    products: Sequence[Product], encoder: Path, *, source: str, say: Callable[[str], None], threads: int = 2
+) -> Iterator[tuple[Release, CatalogueFacts]]:
+    """A release without a ranker, and what is known of its products; its folder is gone after the block.
+
+    Args:
+        products: Of one catalogue.
+        encoder: An encoder's folder.
+        source: The catalogue in words.
+        say: Told what is going on.
+        threads: How many products are encoded at once.
+
+    Raises:
+        CatalogueError: If there are no products.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        models = Path(scratch) / "models"
+        shutil.copytree(encoder, models / "encoder")
+        folder = build_release(products, models, Path(scratch), described=source, say=say, threads=threads)
+        vectors = VectorIndex.open(folder / "index" / "vectors.faiss").take(np.arange(len(products)))
+        yield open_release(folder), CatalogueFacts(products, product_neighbours(products, vectors))
