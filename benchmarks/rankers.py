@@ -24,19 +24,19 @@ from benchmarks.judgments import Judgments, read_judgments, usable
 from benchmarks.relevance import DEPTH, SEED, Quality, quality
 from benchmarks.results_file import read_arguments, write_results
 from models.ranker import ANCHOR, READ_FEATURES, Ranker
-from relevance.arrays import Matrix, Rows, Vector
+from relevance.arrays import Matrix, Vector
 from relevance.catalogue import read_catalogue
-from relevance.contracts.stages import PreprocessRequest
-from relevance.features import FEATURE_NAMES, feature_matrix
+from relevance.features import FEATURE_NAMES
 from relevance.metrics import paired_bootstrap
 from relevance.release import Release, open_release
-from relevance.search import RERANK_LIMIT, understand
+from relevance.search import RERANK_LIMIT
 from sagemaker_jobs.build_release import ARTEFACTS
 from sagemaker_jobs.folders import PROJECT
 from sagemaker_jobs.train_ranker import (
     Group,
     Score,
     Training,
+    candidates,
     derived_groups,
     mean_ndcg,
     scoring,
@@ -63,7 +63,7 @@ class Rated:
 
     def __init__(self, release: Release, judgments: Judgments) -> None:
         self._judgments = judgments
-        self._found = {query: _candidates(release, query) for query in judgments}
+        self._found = {query: candidates(release, query, limit=max(RERANK_LIMIT, DEPTH)) for query in judgments}
         self._ids = {
             query: [record["objectID"] for record in release.index.records(rows)]
             for query, (rows, _) in self._found.items()
@@ -84,12 +84,6 @@ class Rated:
         """Shape (queries, 2): nDCG@10 with unjudged products as bad, and over judged products only."""
         found = [self.quality(query, score) for query in self._judgments]
         return np.array([(one.ndcg, one.ndcg_judged) for one in found])
-
-
-def _candidates(release: Release, query: str) -> tuple[Rows, Matrix]:
-    understood = understand(PreprocessRequest(query_id="0" * 32, query=query), release)
-    rows = release.index.retrieve(understood, max(RERANK_LIMIT, DEPTH)).rows
-    return rows, feature_matrix(understood, release.index.candidates(understood, rows), release.index.scale)
 
 
 def cross_validated_anchor(rated: Rated, ranges: Mapping[str, tuple[float, float]]) -> dict[str, Any]:

@@ -23,15 +23,20 @@ def read_arguments(description: str | None, parser: argparse.ArgumentParser | No
     parser.add_argument(
         "--release", type=Path, metavar="DIR", help="a built release (default: the local cloud's newest)"
     )
-    parser.add_argument("--data", type=Path, default=data_folder(), metavar="DIR", help="default: $VITRINE_DATA")
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the JSON is written")
-    parser.add_argument("--date", default=datetime.now(UTC).date().isoformat(), help="of the measurement")
+    add_circumstances(parser)
     given = parser.parse_args()
     if given.release is None:
         given.release = _newest_release()
         if given.release is None:
             parser.error("no release was built here: run `make up`, or name one with --release")
     return given
+
+
+def add_circumstances(parser: argparse.ArgumentParser) -> None:
+    """What `write_results` asks of a command line beside a release: `data`, `results` and `date`."""
+    parser.add_argument("--data", type=Path, default=data_folder(), metavar="DIR", help="default: $VITRINE_DATA")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the JSON is written")
+    parser.add_argument("--date", default=datetime.now(UTC).date().isoformat(), help="of the measurement")
 
 
 def write_results(name: str, given: argparse.Namespace, figures: dict[str, Any]) -> Path:

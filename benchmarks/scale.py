@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -25,10 +24,10 @@ from typing import Any
 from benchmarks.latency import SEED
 from benchmarks.peers.process import ONE_THREAD
 from benchmarks.queries import queries_from_titles
-from benchmarks.results_file import RESULTS, write_results
+from benchmarks.results_file import add_circumstances, write_results
 from benchmarks.scale_search import WARM_UP
 from local.folders import LocalFolder
-from sagemaker_jobs.folders import PROJECT, data_folder
+from sagemaker_jobs.folders import PROJECT
 
 SIZES = (19_406, 100_000, 1_000_000)
 ROUNDS = 3
@@ -139,9 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--folder", type=Path, default=LocalFolder.from_environment().root / "scale", help="8 GB for the default sizes"
     )
-    parser.add_argument("--data", type=Path, default=data_folder(), metavar="DIR", help="default: $VITRINE_DATA")
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where the JSON is written")
-    parser.add_argument("--date", default=datetime.now(UTC).date().isoformat(), help="of the measurement")
+    add_circumstances(parser)
     return parser
 
 

@@ -23,23 +23,25 @@ class Frequencies(Protocol):
         """In how many products each of the others stands, of those that hold all the tokens."""
 
 
-def compounds(words: Sequence[str], tokens: Sequence[str], catalogue: Frequencies) -> list[list[Alternative]]:
+def compounds(
+    words: Sequence[str], tokens: Sequence[str], frequencies: Vector, catalogue: Frequencies
+) -> list[list[Alternative]]:
     """What stands for each token: two neighbours joined for both of them, two halves for a word that no product holds.
 
     Args:
         words: Of the query, in order, normalised.
         tokens: Distinct tokens of these words.
+        frequencies: Shape (len(tokens),): in how many products each stands.
         catalogue: Whose products tell which ways of writing there are.
     """
     found: list[list[Alternative]] = [[] for _ in tokens]
     token_of = dict(zip(words, tokens_of(words), strict=True))
     for pair, token in _joined(words, catalogue):
-        for part in {token_of[word] for word in pair}.intersection(tokens):
-            if token not in tokens:
+        if token not in tokens:
+            for part in {token_of[word] for word in pair}.intersection(tokens):
                 found[tokens.index(part)].append(Alternative(tokens=(token,), weight=1.0))
-    held = catalogue.document_frequencies(tokens) > 0
     for word, token in token_of.items():
-        if token in tokens and not held[tokens.index(token)] and (halves := split(word, catalogue)):
+        if token in tokens and not frequencies[tokens.index(token)] and (halves := split(word, catalogue)):
             found[tokens.index(token)].append(Alternative(tokens=halves, weight=1.0))
     return found
 

@@ -14,7 +14,7 @@ from relevance.bm25 import K1, saturated_counts
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.fusion import fused_scores
 from relevance.index.ragged import Ragged
-from relevance.index.retrieval import SEARCHED_TOGETHER, SERVED
+from relevance.index.retrieval import SEARCHED_TOGETHER, SERVED, TOGETHER
 from relevance.index.table import COLUMNS, CatalogueScale, ProductTable
 from relevance.index.tokens import matches
 from relevance.product_text import TEXT_FIELDS
@@ -26,8 +26,6 @@ _BRAND = TEXT_FIELDS.index("brand")
 _DESCRIPTION = TEXT_FIELDS.index("description")
 _FIRST = 5
 """How many of the best candidates say what kind of thing is wanted."""
-# Shape (f, 2): which text fields the lexical index reads as one.
-_TOGETHER = np.array([[field in parts for parts in SEARCHED_TOGETHER.values()] for field in TEXT_FIELDS], np.float32)
 _SEARCH_WEIGHTS = np.array([SERVED.field_weights[field] for field in SEARCHED_TOGETHER], dtype=np.float32)
 
 FEATURE_NAMES = (
@@ -119,7 +117,7 @@ def feature_matrix(query: UnderstoodQuery, candidates: Candidates, scale: Catalo
     counts = flat_counts.reshape(len(weights), count, fields)
 
     field_bm25 = np.tensordot(weights, saturated_counts(counts, lengths, scale.mean_lengths), axes=1)  # (n, f)
-    searched = saturated_counts(counts @ _TOGETHER, lengths @ _TOGETHER, scale.mean_lengths @ _TOGETHER)
+    searched = saturated_counts(counts @ TOGETHER, lengths @ TOGETHER, scale.mean_lengths @ TOGETHER)
     bm25 = np.tensordot(weights, searched, axes=1) @ _SEARCH_WEIGHTS
     found: NDArray[np.bool_] = np.greater(counts, 0)
     found_anywhere = np.any(found, axis=2)  # (m, n)

@@ -75,7 +75,8 @@ def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
     read = typed if corrected is None else read_query(corrected)
     if ending is not None and ending.completed is not None:
         read = read_query(read.normalised.removesuffix(ending.typed) + ending.completed)
-    alternatives = compounds(words(read.normalised), read.tokens, index)
+    frequencies = index.document_frequencies(read.tokens)
+    alternatives = compounds(words(read.normalised), read.tokens, frequencies, index)
     if request.synonyms:
         for others, more in zip(alternatives, index.synonyms.of(read.tokens), strict=True):
             others.extend(more)
@@ -83,7 +84,6 @@ def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
         alternatives[read.tokens.index(ending.token)].extend(ending.alternatives)
     found = index.brands.named_in(read.tokens)
     brand, brand_tokens = found or (None, ())
-    frequencies = index.document_frequencies(read.tokens)
     understood = UnderstoodQuery(
         query_id=request.query_id,
         release=release.release_id,

@@ -1,5 +1,6 @@
-"""A release to learn on: candidates and features come out of it by the code that serves."""
+"""A catalogue to learn on, and a release of it: candidates and features come out of it by the code that serves."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -8,12 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
+from relevance.catalogue import read_catalogue
 from relevance.contracts.products import Product
 from relevance.index.vectors import VectorIndex
 from relevance.release import Release, open_release
 from sagemaker_jobs.build_release import build_release
 from sagemaker_jobs.derive_queries import CatalogueFacts
 from sagemaker_jobs.product_neighbours import product_neighbours
+
+
+def catalogue_in(folder: Path) -> tuple[Sequence[Product], str]:
+    """The products of a prepared catalogue's folder, and where they come from, in words."""
+    with (folder / "products.jsonl").open("rb") as file:
+        products = read_catalogue(file).products
+    report = folder / "report.json"
+    return products, json.loads(report.read_text())["source"] if report.exists() else "a catalogue"
 
 
 @contextmanager

@@ -31,7 +31,6 @@ from torch import Tensor
 from models.cross_encoder import CrossEncoder
 from models.ranker import Explanation, Ranker
 from relevance.arrays import Matrix, Rows, Vector
-from relevance.catalogue import read_catalogue
 from relevance.contracts.models import RankerManifest
 from relevance.contracts.products import Product
 from relevance.contracts.stages import PreprocessRequest
@@ -44,7 +43,7 @@ from relevance.release_files import file_entry
 from relevance.search import understand
 from relevance.text import words
 from sagemaker_jobs.build_release import ARTEFACTS
-from sagemaker_jobs.candidates_release import candidates_release
+from sagemaker_jobs.candidates_release import candidates_release, catalogue_in
 from sagemaker_jobs.derive_queries import CatalogueFacts, DerivedQuery, derive_queries
 from sagemaker_jobs.folders import channel, model_folder
 
@@ -121,10 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = given.catalogue or channel("catalogue")
         encoder = (given.models or channel("models", ARTEFACTS)) / "encoder"
         output = given.output or model_folder()
-        with (folder / "products.jsonl").open("rb") as file:
-            products = read_catalogue(file).products
-        report = folder / "report.json"
-        source = json.loads(report.read_text())["source"] if report.exists() else "a catalogue"
+        products, source = catalogue_in(folder)
         manifest = train_and_export(
             products,
             encoder,
@@ -244,7 +240,7 @@ def build_groups(
     for number, query in enumerate(queries, start=1):
         relevance = facts.relevance(query)
         for lexical in (False, True) if generator.random() < LEXICAL_SHARE_OF_QUERIES else (False,):
-            rows, features = _candidates(release, query.text, lexical=lexical)
+            rows, features = candidates(release, query.text, lexical=lexical)
             if teacher:
                 rows, features = _some(rows, features, generator)
             worth = relevance[rows]
@@ -266,17 +262,18 @@ def unlabelled_groups(
         spoken = words(f"{products[row].title} {products[row].description}")
         start, length = int(generator.integers(len(spoken))), int(generator.integers(1, 4))
         text = " ".join(spoken[start : start + length])
-        rows, features = _some(*_candidates(release, text, lexical=False), generator)
+        rows, features = _some(*candidates(release, text), generator)
         if len(rows) > 1:
             groups.append(Group(text, False, features, None, teacher(text, rows)))
     return groups
 
 
-def _candidates(release: Release, text: str, *, lexical: bool) -> tuple[Rows, Matrix]:
+def candidates(release: Release, text: str, *, lexical: bool = False, limit: int = CANDIDATES) -> tuple[Rows, Matrix]:
+    """The rows that a search of a text retrieves, best first and at most `limit`, and their features, shape (n, f)."""
     understood = understand(PreprocessRequest(query_id="0" * 32, query=text), release)
     if lexical:
         understood = understood.model_copy(update={"vector": None, "rung": "lexical"})
-    rows = release.index.retrieve(understood, CANDIDATES).rows
+    rows = release.index.retrieve(understood, limit).rows
     return rows, feature_matrix(understood, release.index.candidates(understood, rows), release.index.scale)
 
 
@@ -333,7 +330,6 @@ def train(
     best, best_weights, best_epoch = mean_ndcg(scoring(ranker), validation), copy.deepcopy(ranker.state_dict()), 0
     history: list[Epoch] = []
     for epoch in range(1, training.epochs + 1):
-        ranker.train()
         for step in np.array_split(
             generator.permutation(len(learning)), max(1, len(learning) // training.groups_per_step)
         ):
@@ -355,7 +351,7 @@ def train(
         elif epoch - best_epoch >= training.patience:
             break
     ranker.load_state_dict(best_weights)
-    return ranker.eval(), history
+    return ranker, history
 
 
 def _target(group: Group, training: Training) -> Tensor:
@@ -373,10 +369,9 @@ def _loss(scores: Tensor, target: Tensor, training: Training) -> Tensor:
 
 
 def scoring(ranker: Ranker) -> Score:
-    """The torch module as a function of arrays, without dropout."""
+    """The torch module as a function of arrays."""
 
     def score(features: Matrix) -> Vector:
-        ranker.eval()
         with torch.inference_mode():
             return np.asarray(ranker(torch.from_numpy(features)).numpy(), dtype=np.float32)
 
@@ -397,7 +392,7 @@ def _ndcg(scores: Vector, gains: Vector) -> float:
 
 
 def fused(features: Matrix) -> Vector:
-    """The retriever's order."""
+    """By the fused score among these candidates."""
     return np.asarray(features[:, FEATURE_NAMES.index("fused")], dtype=np.float32)
 
 

@@ -8,7 +8,6 @@ takes about 20 minutes on one thread for 20,000 products and ships with nothing:
 
 import argparse
 import copy
-import json
 import logging
 import math
 import sys
@@ -25,7 +24,6 @@ from torch.nn import functional
 from models.cross_encoder import CrossEncoder, CrossEncoderManifest, Pair, pace, reduced_precision
 from models.text_encoder import original_folder
 from relevance.arrays import Rows, Vector
-from relevance.catalogue import read_catalogue
 from relevance.contracts.products import Product
 from relevance.contracts.stages import PreprocessRequest
 from relevance.errors import VitrineError
@@ -35,7 +33,7 @@ from relevance.release import Release
 from relevance.release_files import file_entry
 from relevance.search import RERANK_LIMIT, understand
 from sagemaker_jobs.build_release import ARTEFACTS
-from sagemaker_jobs.candidates_release import candidates_release
+from sagemaker_jobs.candidates_release import candidates_release, catalogue_in
 from sagemaker_jobs.derive_queries import CatalogueFacts, DerivedQuery, derive_queries
 from sagemaker_jobs.folders import channel, model_folder
 
@@ -116,10 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = given.catalogue or channel("catalogue")
         encoder = (given.models or channel("models", ARTEFACTS)) / "encoder"
         output = given.output or model_folder()
-        with (folder / "products.jsonl").open("rb") as file:
-            products = read_catalogue(file).products
-        report = folder / "report.json"
-        source = json.loads(report.read_text())["source"] if report.exists() else "a catalogue"
+        products, source = catalogue_in(folder)
         manifest = train_teacher(
             products,
             encoder,

@@ -11,7 +11,7 @@ from relevance.arrays import Rows, Vector
 from relevance.bm25 import inverse_document_frequencies, saturated_counts
 from relevance.contracts.stages import UnderstoodQuery
 from relevance.index.ragged import Ragged
-from relevance.index.retrieval import SEARCHED_TOGETHER
+from relevance.index.retrieval import SEARCHED_TOGETHER, TOGETHER
 from relevance.index.tokens import token_hash
 from relevance.product_text import TEXT_FIELDS, AnalysedText
 
@@ -28,8 +28,6 @@ the products that cannot be among the best, of a maximum it does not.
 
 
 _Slot = list[tuple[tuple[str, ...], float]]
-# Shape (text fields, fields): which text fields the index reads as one.
-_TOGETHER = np.array([[field in parts for parts in SEARCHED_TOGETHER.values()] for field in TEXT_FIELDS], np.float32)
 # tantivy keeps the length of a text in a byte: up to 40 exactly, then in steps of an eighth to a sixteenth.
 _STEPS = np.arange(256 - 24)
 _LENGTHS = np.concatenate(
@@ -115,7 +113,7 @@ class LexicalIndex:
         slots = self._slots(query)
         if any(len(tokens) > 1 for slot in slots for tokens, _ in slot):
             return None
-        lengths = texts.lengths.reshape(-1, len(TEXT_FIELDS)) @ _TOGETHER
+        lengths = texts.lengths.reshape(-1, len(TEXT_FIELDS)) @ TOGETHER
         lengths = _LENGTHS[np.searchsorted(_LENGTHS, lengths, side="right") - 1]
         field_weights = np.array(list(weights.values()), dtype=np.float32)
         best_or_sum = np.sum if self._adds(query) else np.max
@@ -124,10 +122,10 @@ class LexicalIndex:
             found = []
             for (token,), boost in slot:
                 texts_of_hits = texts.owners(np.flatnonzero(texts.values == np.uint32(token_hash(token))))
-                counts = np.bincount(texts_of_hits, minlength=len(texts)).reshape(-1, len(TEXT_FIELDS)) @ _TOGETHER
+                counts = np.bincount(texts_of_hits, minlength=len(texts)).reshape(-1, len(TEXT_FIELDS)) @ TOGETHER
                 frequencies = np.array([self._searcher.doc_freq(field, token) for field in weights], dtype=np.float32)
                 rarity = inverse_document_frequencies(frequencies, self._searcher.num_docs)
-                found.append(boost * rarity * saturated_counts(counts, lengths, mean_lengths @ _TOGETHER))
+                found.append(boost * rarity * saturated_counts(counts, lengths, mean_lengths @ TOGETHER))
             total += best_or_sum(found, axis=0) @ field_weights
         return total
 

@@ -53,9 +53,8 @@ class Postings:
             np.arange(products, dtype=np.uint32), texts.lengths.reshape(products, -1).sum(axis=1, dtype=np.int64)
         )
         rare, lengths, rows, common, bits = [], [], [], [], []
-        for part in range(
-            _PARTS
-        ):  # a sixteenth of the hashes at a time: sorting takes five times the room of its input
+        # A sixteenth of the hashes at a time: sorting takes five times the room of its input.
+        for part in range(_PARTS):
             chosen = texts.values >> np.uint32(28) == part
             pairs = np.unique(texts.values[chosen].astype(np.uint64) << np.uint64(32) | owners[chosen])
             hashes, starts, counts = np.unique(pairs >> np.uint64(32), return_index=True, return_counts=True)

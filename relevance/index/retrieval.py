@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from relevance.product_text import TEXT_FIELDS
+
 SEARCHED_TOGETHER: Mapping[str, tuple[str, ...]] = {
     "text": ("title", "brand", "categories", "description"),
     "attributes": ("attributes",),
@@ -12,6 +16,9 @@ SEARCHED_TOGETHER: Mapping[str, tuple[str, ...]] = {
 Summing the BM25 of title, brand and description counts a word that stands in all of them three times, each with its own
 idf; as one text it is the best of what was tried (decision 0002).
 """
+
+TOGETHER = np.array([[name in parts for parts in SEARCHED_TOGETHER.values()] for name in TEXT_FIELDS], np.float32)
+"""The same as a matrix, shape (text fields, fields of the index), of 0 and 1."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def release(tmp_path_factory):
 def standing_for(query, release):
     """By token of the query, the tokens that may stand in its place."""
     tokens = analyse(query)
-    found = compounds(words(query), tokens, release.index)
+    found = compounds(words(query), tokens, release.index.document_frequencies(tokens), release.index)
     return {token: [other.tokens for other in others] for token, others in zip(tokens, found, strict=True)}
 
 
@@ -56,7 +56,7 @@ def test_a_search_finds_the_other_way_of_writing(release, query, first):
 
 
 def test_an_empty_query_has_no_compounds(release):
-    assert compounds([], [], release.index) == []
+    assert compounds([], [], release.index.document_frequencies([]), release.index) == []
 
 
 def test_a_word_that_ends_a_compound_is_not_taken_for_a_beginning(release):
