@@ -9,11 +9,9 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,9 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 from transformers import BertConfig, BertForSequenceClassification, BertModel
 
+from models.precision import reduced_precision
 from relevance.arrays import Vector
 from relevance.contracts.models import FileEntry
 from relevance.errors import VitrineError
+from relevance.progress import pace
 from relevance.release_files import file_entry
 from relevance.wordpiece import WordPiece
 
@@ -191,28 +191,3 @@ class CrossEncoder(nn.Module):
     def _product_tokens(self, product: str) -> list[int]:
         """With [SEP] behind."""
         return self._wordpiece.encode(product, max_tokens=PRODUCT_TOKENS + 2)[1:]
-
-
-def reduced_precision() -> AbstractContextManager[Any]:
-    """Inside it, torch multiplies in bfloat16 where the processor can, in a third of the time; elsewhere in float32."""
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=_multiplies_bfloat16())
-
-
-@cache
-def _multiplies_bfloat16() -> bool:
-    able = torch.cpu.get_capabilities()
-    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # x86-64 twice, then arm64
-
-
-def pace(done: int, total: int, seconds: float) -> str:
-    """How a long piece of work goes on.
-
-    >>> pace(500, 2000, 10.0)
-    '500 of 2,000, 50/s, 30 s to go'
-    >>> pace(10, 40, 20.0)
-    '10 of 40, 0.50/s, 60 s to go'
-    """
-    seconds = max(seconds, 1e-9)
-    each_second = done / seconds
-    spoken = f"{each_second:,.0f}" if each_second >= 10 else f"{each_second:.2f}"
-    return f"{done:,} of {total:,}, {spoken}/s, {(total - done) / each_second:,.0f} s to go"

@@ -13,7 +13,6 @@ import hashlib
 import json
 import resource
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,9 +34,11 @@ from relevance.encoder import TextEncoder
 from relevance.errors import CatalogueError, ReleaseRefused, VitrineError
 from relevance.index.local import LocalIndex
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
+from relevance.progress import pace
 from relevance.release import open_release
 from relevance.release_files import MANIFEST, check_files, file_entry, read_manifest
 from sagemaker_jobs.folders import PROJECT, channel, model_folder
+from sagemaker_jobs.job import git_commit
 from sagemaker_jobs.known_vectors import encode_unknown
 
 BUILT, NO_RELEASE, SOME_REFUSED = 0, 1, 3
@@ -136,7 +137,7 @@ def build_release(
         manifest = ReleaseManifest(
             release_id=release_id,
             made_at=made_at,
-            git_commit=_git_commit(),
+            git_commit=git_commit(),
             inputs_sha256=inputs_sha256,
             catalogue=described,
             catalogue_version=catalogue_version,
@@ -248,11 +249,7 @@ def _embed(
         for start in range(0, len(texts), _CHUNK):
             chunks.append(model.encode_batch(texts[start : start + _CHUNK], max_tokens=PRODUCT_TOKENS))
             done = min(start + _CHUNK, len(texts))
-            seconds = time.monotonic() - begun
-            say(
-                f"encoding products: {done:,} of {len(texts):,}, {done / seconds:,.0f}/s, "
-                f"{(len(texts) - done) * seconds / done:.0f} s to go"
-            )
+            say(f"encoding products: {pace(done, len(texts), time.monotonic() - begun)}")
         return np.concatenate(chunks)
 
     texts = [embedding_text(product) for product in products]
@@ -263,11 +260,6 @@ def _peak_memory_mb() -> float:
     """Of this process until now."""
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes * 1024 / 1e6 if sys.platform != "darwin" else kilobytes / 1e6
-
-
-def _git_commit() -> str | None:
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False)
-    return asked.stdout.strip() or None
 
 
 def _card(manifest: ReleaseManifest, encoder: EncoderManifest | None, ranker: RankerManifest | None) -> str:

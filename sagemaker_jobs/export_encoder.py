@@ -63,7 +63,7 @@ def smoothed(original: TextEncoder, wordpiece: WordPiece, *, seed: int) -> TextE
     sequences = [wordpiece.encode(text, max_tokens=PARITY_TOKENS) for text in _parity_texts()]
     for _ in range(CALIBRATION_CALLS):
         # The numbers below 1,000 are reserved or single letters.
-        drawn = generator.integers(1000, original.bert.config.vocab_size, size=generator.integers(1, 48))
+        drawn = generator.integers(1000, original.network.config.vocab_size, size=generator.integers(1, 48))
         sequences.append([wordpiece.start, *drawn.tolist(), wordpiece.end])
     model = copy.deepcopy(original)
     smooth(model, ((torch.tensor([numbers]), torch.ones(1, len(numbers), dtype=torch.long)) for numbers in sequences))
@@ -206,7 +206,7 @@ def export(output: Path, *, catalogue: Path | None) -> EncoderManifest:
             raise VitrineError(f"the encoder has {size_bytes:,} bytes: expected at most {MAX_BYTES:,}")
         manifest = EncoderManifest(
             encoder_id=f"all-minilm-l6-v2-int8-{files['model.onnx'].sha256[:12]}",
-            dimension=original.bert.config.hidden_size,
+            dimension=original.network.config.hidden_size,
             max_tokens=MAX_TOKENS,
             optimised=True,
             files=files,

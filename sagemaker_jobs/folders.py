@@ -5,6 +5,10 @@ makes, `SM_OUTPUT_DATA_DIR` for reports about it.
 """
 
 import os
+import shutil
+import tarfile
+import tempfile
+import zlib
 from pathlib import Path
 
 from relevance.errors import VitrineError
@@ -26,7 +30,29 @@ def channel(name: str, default: Path | None = None) -> Path:
     folder = _named(variable, default, f"input {name!r}")
     if not folder.is_dir():
         raise FolderMissing(f"input {name!r}: {folder} is no folder ({variable})")
-    return folder
+    return _unpacked(folder)
+
+
+def optional_channel(name: str, default: Path | None = None) -> Path | None:
+    """The folder of an input that a job can do without; None where none is named, or it holds nothing.
+
+    SageMaker needs a prefix that exists for every channel, so one with nothing but a `.none` in it counts as absent.
+    """
+    if default is None and not os.environ.get(f"SM_CHANNEL_{name.upper()}"):
+        return None
+    folder = channel(name, default)
+    return folder if any(path.name != ".none" for path in folder.iterdir()) else None
+
+
+def checkpoint_folder(default: Path | None = None) -> Path | None:
+    """Where a job keeps what it needs to go on after an interruption; None where nothing is kept.
+
+    SageMaker keeps its own such folder in step with S3 while a job runs, and names it in no variable by itself: the
+    pipeline sets `SM_CHECKPOINT_DIR`.
+    """
+    given = os.environ.get("SM_CHECKPOINT_DIR")
+    folder = Path(given) if given else default
+    return None if folder is None else _made(folder)
 
 
 def model_folder(default: Path | None = None) -> Path:
@@ -46,6 +72,26 @@ def data_folder() -> Path:
     """
     given = os.environ.get("SM_CHANNEL_DATA") or os.environ.get("VITRINE_DATA")
     return Path(given) if given else PROJECT.parent / "shared" / "data"
+
+
+def _unpacked(folder: Path) -> Path:
+    """What lies in the `model.tar.gz` that SageMaker makes of a job's result; the folder itself without one."""
+    packed = folder / "model.tar.gz"
+    if not packed.is_file():
+        return folder
+    unpacked = Path(tempfile.gettempdir()) / f"vitrine-{zlib.crc32(str(packed.resolve()).encode()):08x}"
+    done = unpacked / ".unpacked"
+    stamp = str(packed.stat().st_mtime_ns)
+    if not done.is_file() or done.read_text() != stamp:
+        shutil.rmtree(unpacked, ignore_errors=True)
+        unpacked.mkdir()
+        try:
+            with tarfile.open(packed) as archive:
+                archive.extractall(unpacked, filter="data")
+        except (tarfile.TarError, EOFError, zlib.error) as error:
+            raise VitrineError(f"{packed} cannot be unpacked: {error}") from error
+        done.write_text(stamp)
+    return unpacked
 
 
 def _named(variable: str, default: Path | None, purpose: str) -> Path:

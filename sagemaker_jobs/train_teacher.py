@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.cross_encoder import CrossEncoder, CrossEncoderManifest, Pair, pace, reduced_precision
+from models.cross_encoder import CrossEncoder, CrossEncoderManifest, Pair
+from models.precision import reduced_precision
 from models.text_encoder import original_folder
 from relevance.arrays import Rows, Vector
 from relevance.contracts.products import Product
@@ -29,6 +30,7 @@ from relevance.contracts.stages import PreprocessRequest
 from relevance.errors import VitrineError
 from relevance.metrics import ndcg
 from relevance.product_text import embedding_text
+from relevance.progress import pace
 from relevance.release import Release
 from relevance.release_files import file_entry
 from relevance.search import RERANK_LIMIT, understand

@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from relevance.contracts.models import FileEntry, Sha256
+from relevance.contracts.models import FileEntry, Lineage, Sha256
+from relevance.contracts.training import Verdict
 
 FORMAT_VERSION: Final = 3
 
@@ -29,6 +30,8 @@ class ReleaseManifest(BaseModel):
     products: int = Field(gt=0)
     encoder_id: str | None
     """None when the release has no vectors: every search is lexical then."""
+    space: str | None = None
+    """The id of the encoder that made the products' vectors, where that is not the one of the queries."""
     dimension: int | None = Field(gt=0)
     ranker_id: str | None
     """None when the release has no ranker: the fused order stands."""
@@ -36,5 +39,9 @@ class ReleaseManifest(BaseModel):
     """What the ranker was trained on, in order."""
     metrics: dict[str, float] = Field(default_factory=dict)
     """Offline, of the models in it; their own manifests say on which data."""
+    lineage: Lineage | None = None
+    """Of the training that made its models; None where they were taken as they shipped."""
+    verdict: Verdict | None = None
+    """What the gate said of it; None where it was not asked. It is written last, over what all else holds."""
     files: dict[str, FileEntry]
     """Every other file of the release, by its path within the folder."""

@@ -12,6 +12,19 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Lineage(_Frozen):
+    """Where a model or a release comes from; the same lineage gives the same metrics on one machine."""
+
+    data_sha256: Sha256
+    """Of the data set's files."""
+    git_commit: str | None
+    """The code; None outside a repository."""
+    parameters: dict[str, str | int | float | bool]
+    seed: int
+    parent: str | None = None
+    """The release, or the encoder, that training started from."""
+
+
 class FileEntry(_Frozen):
     """One file of a model, by content."""
 
@@ -35,11 +48,34 @@ class EncoderParity(_Frozen):
     """In [0, 1]: the share of a query's ten nearest texts that both agree on; None without a catalogue."""
 
 
+class TorchEncoderManifest(_Frozen):
+    """Beside the weights of a text encoder as torch runs it: the large one, or a student before it is compressed."""
+
+    encoder_id: str = Field(min_length=1)
+    space: str | None = None
+    """The id of the encoder whose vectors these may be compared with; None: its own."""
+    dimension: int = Field(gt=0)
+    """Of a vector: the first so many of what the network gives, brought to length 1."""
+    query_prefix: str = ""
+    product_prefix: str = ""
+    """Written before each text: what the network was first trained with, such as `query: `."""
+    derived_from: str
+    """The network that training started from, in words."""
+    licence: str
+    files: dict[str, FileEntry]
+    metrics: dict[str, float]
+    lineage: Lineage | None = None
+    made_at: datetime
+    versions: dict[str, str]
+
+
 class EncoderManifest(_Frozen):
     """Beside `model.onnx` and `vocab.txt` of a text encoder."""
 
     encoder_id: str = Field(min_length=1)
-    """Vectors of two encoders may be compared only if their ids are equal."""
+    space: str | None = None
+    """The id of the encoder whose vectors these may be compared with; None: its own. Vectors of two encoders may be
+    compared only if they share a space."""
     dimension: int = Field(gt=0)
     max_tokens: int = Field(ge=2)
     """The longest text the model was trained for, [CLS] and [SEP] included."""
