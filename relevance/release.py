@@ -47,6 +47,7 @@ def open_release(folder: Path, *, remembered: int = REMEMBERED) -> Release:
     index = LocalIndex(folder)
     for what, promised, found in (
         ("encoder", manifest.encoder_id, encoder and encoder.encoder_id),
+        ("space", manifest.space, encoder and manifest.space and encoder.manifest.own_space),
         ("encoder dimension", manifest.dimension, encoder and encoder.dimension),
         ("vector dimension", manifest.dimension, index.dimension),
         ("ranker", manifest.ranker_id, scorer and scorer.ranker_id),

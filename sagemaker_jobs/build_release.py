@@ -27,7 +27,7 @@ import numpy as np
 from relevance.arrays import Matrix
 from relevance.catalogue import Catalogue, read_catalogue
 from relevance.contracts.manifest import ReleaseManifest
-from relevance.contracts.models import EncoderManifest, RankerManifest
+from relevance.contracts.models import EncoderManifest, Lineage, RankerManifest
 from relevance.contracts.products import Product
 from relevance.contracts.settings import IndexSettings
 from relevance.encoder import TextEncoder
@@ -40,6 +40,7 @@ from relevance.release_files import MANIFEST, check_files, file_entry, read_mani
 from sagemaker_jobs.folders import PROJECT, channel, model_folder
 from sagemaker_jobs.job import git_commit
 from sagemaker_jobs.known_vectors import encode_unknown
+from sagemaker_jobs.product_vectors import VECTORS, ProductVectors
 
 BUILT, NO_RELEASE, SOME_REFUSED = 0, 1, 3
 SETTINGS = "settings.json"
@@ -70,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say=_say,
             threads=given.threads,
             known=given.known,
+            vectors=given.vectors,
             catalogue_version=report.get("catalogue_version"),
             accompanying={name: (folder / name).read_bytes() for name in ACCOMPANYING if (folder / name).exists()},
         )
@@ -89,6 +91,8 @@ def build_release(
     say: Say,
     threads: int = 2,
     known: Path | None = None,
+    vectors: Path | None = None,
+    lineage: Lineage | None = None,
     catalogue_version: int | None = None,
     accompanying: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Path:
@@ -102,16 +106,21 @@ def build_release(
         say: Told what is going on.
         threads: How many products are encoded at once.
         known: Folder that keeps the products' vectors for the next time; None to compute all of them.
+        vectors: What `embed` wrote: the large encoder's; None where the query encoder embeds the products.
+        lineage: Of the training that made the models; None where they are taken as they shipped.
         catalogue_version: Of the catalogue's table when the products were exported; None for those of a file.
         accompanying: Content by name, of those in ACCOMPANYING that the shop has; copied into `index/`.
 
     Raises:
         CatalogueError: If there are no products.
-        ReleaseRefused: If what was built does not open: a model that does not fit, say. Nothing is left behind.
+        VitrineError: If `vectors` are no vectors of these products.
+        ReleaseRefused: If the vectors lie in another space than the encoder's, or what was built does not open: a
+            model that does not fit, say. Nothing is left behind.
     """
     if not products:
         raise CatalogueError("the catalogue holds no product that can be taken in: a release needs at least one")
-    inputs_sha256 = _inputs_sha256(products, models, catalogue_version, accompanying)
+    made = None if vectors is None else _vectors_of(products, vectors, models / "encoder")
+    inputs_sha256 = _inputs_sha256(products, models, catalogue_version, accompanying, vectors, lineage)
     for built in output.glob(f"*-{inputs_sha256[:8]}"):
         if _is_equal(built, inputs_sha256):
             say(f"release {built.name} was built from the same catalogue, models and code: used again")
@@ -122,13 +131,14 @@ def build_release(
     with _whole_or_nothing(output / release_id) as unfinished:
         encoder = _copy_model(models / "encoder", unfinished / "encoder", EncoderManifest)
         ranker = _copy_model(models / "ranker", unfinished / "ranker", RankerManifest)
-        vectors = (
-            None
-            if encoder is None
-            else _embed(products, unfinished / "encoder", encoder.encoder_id, known, say, threads)
-        )
+        if made is not None:
+            embedded: Matrix | None = made.vectors
+        elif encoder is not None:
+            embedded = _embed(products, unfinished / "encoder", encoder.encoder_id, known, say, threads)
+        else:
+            embedded = None
         settings = IndexSettings.model_validate_json(accompanying.get(SETTINGS, "{}"))
-        LocalIndex.build(products, vectors, unfinished, settings, say)
+        LocalIndex.build(products, embedded, unfinished, settings, say)
         for name, content in accompanying.items():
             (unfinished / "index" / name).write_bytes(content)
         metrics = {f"ranker.{name}": value for name, value in ranker.metrics.items()} if ranker else {}
@@ -143,10 +153,12 @@ def build_release(
             catalogue_version=catalogue_version,
             products=len(products),
             encoder_id=encoder and encoder.encoder_id,
+            space=made and made.manifest.space,
             dimension=encoder and encoder.dimension,
             ranker_id=ranker and ranker.ranker_id,
             feature_names=ranker.feature_names if ranker else (),
             metrics=metrics,
+            lineage=lineage,
             files={},
         )
         (unfinished / "card.md").write_text(_card(manifest, encoder, ranker))
@@ -203,18 +215,42 @@ def _described(report: Mapping[str, Any], catalogue: Catalogue) -> str:
     return f"{source}: {len(catalogue.products):,} products, {len(catalogue.refused):,} lines refused"
 
 
+def _vectors_of(products: Sequence[Product], folder: Path, encoder: Path) -> ProductVectors:
+    """The products' vectors, after it is seen that queries' vectors may be compared with them."""
+    made = ProductVectors.read(folder)
+    if len(made.vectors) != len(products):
+        raise VitrineError(f"vectors in {folder}: {len(made.vectors):,} of them, for {len(products):,} products")
+    if not (encoder / MANIFEST).exists():
+        raise ReleaseRefused(f"vectors of {made.manifest.space} without an encoder for queries: {encoder} holds none")
+    asking = EncoderManifest.model_validate_json((encoder / MANIFEST).read_bytes())
+    if asking.own_space != made.manifest.space:
+        raise ReleaseRefused(
+            f"the encoder {asking.encoder_id} answers in the space of {asking.own_space}, "
+            f"the products' vectors lie in that of {made.manifest.space}"
+        )
+    return made
+
+
 def _inputs_sha256(
-    products: Sequence[Product], models: Path, catalogue_version: int | None, accompanying: Mapping[str, bytes]
+    products: Sequence[Product],
+    models: Path,
+    catalogue_version: int | None,
+    accompanying: Mapping[str, bytes],
+    vectors: Path | None,
+    lineage: Lineage | None,
 ) -> str:
-    """Over the products and what accompanies them, every file of the models, and the code that makes a release."""
+    """Over the products and what accompanies them, all that was learnt, and the code that makes a release."""
     hashed = hashlib.sha256(f"{catalogue_version}\n".encode())
     for name, content in sorted(accompanying.items()):
         hashed.update(f"{name} {len(content)}\n".encode())
         hashed.update(content)
     for product in products:
         hashed.update(product.model_dump_json().encode())
+    if lineage is not None:
+        hashed.update(lineage.model_dump_json().encode())
+    given = [] if vectors is None else [vectors / VECTORS]
     code = [*(PROJECT / "relevance").rglob("*.py"), Path(__file__)]
-    for path in (*sorted(models.glob("*/*")), *sorted(code)):
+    for path in (*given, *sorted(models.glob("*/*")), *sorted(code)):
         hashed.update(path.name.encode())
         hashed.update(path.read_bytes())
     return hashed.hexdigest()
@@ -286,6 +322,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--models", type=Path, metavar="DIR", help="default: $SM_CHANNEL_MODELS, or those that ship")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: $SM_MODEL_DIR")
     parser.add_argument("--known", type=Path, metavar="DIR", help="keeps vectors from one release to the next")
+    parser.add_argument("--vectors", type=Path, metavar="DIR", help="what embed wrote, of these very products")
     parser.add_argument("--threads", type=int, default=2, help="products encoded at once (default: 2)")
     return parser
 

@@ -31,7 +31,7 @@ class ReleaseManifest(BaseModel):
     encoder_id: str | None
     """None when the release has no vectors: every search is lexical then."""
     space: str | None = None
-    """The id of the encoder that made the products' vectors, where that is not the one of the queries."""
+    """The id of the encoder in whose space the products' vectors lie; None where the queries' own encoder made them."""
     dimension: int | None = Field(gt=0)
     ranker_id: str | None
     """None when the release has no ranker: the fused order stands."""

@@ -88,6 +88,11 @@ class EncoderManifest(_Frozen):
     versions: dict[str, str]
     parity: EncoderParity
 
+    @property
+    def own_space(self) -> str:
+        """What its vectors may be compared with: `space`, or itself."""
+        return self.space or self.encoder_id
+
 
 class RankerManifest(_Frozen):
     """Beside `ranker.onnx`."""
