@@ -152,6 +152,20 @@ STEPS: tuple[Step, ...] = (
 )
 """In an order in which they can run, one after the other."""
 
+KINDS: Mapping[str, type[int | float | str]] = MappingProxyType(
+    {
+        "base": str,
+        "queries": int,
+        "epochs": int,
+        "batch": int,
+        "learning-rate": float,
+        "keep": float,
+        "layers": int,
+        "seed": int,
+    }
+)
+"""What an option's value is, so that a wrong one is refused before the first step starts."""
+
 GATE = ("evaluate", "gate:passed")
 """The step and the metric that decide: 1 registers the release, 0 ends the run with the checks that it missed."""
 
