@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from relevance.arrays import Vector
+from relevance.arrays import Rows, Vector
 from relevance.contracts.products import Product
 from relevance.text import analyse, is_number, words
 
@@ -81,10 +81,14 @@ class CatalogueFacts:
         values = self._attribute_values()
         for row in range(len(products)):
             self._read_title(row, values)
-        self._everything = [
-            set(title) | set(analyse(f"{product.description} {' '.join(map(str, product.attributes.values()))}"))
-            for title, product in zip(self.titles, products, strict=True)
-        ]
+        self._brand_of = np.array([product.brand for product in products], dtype=object)
+        self._in_title = _rows_of([set(title) for title in self.titles])
+        self._anywhere = _rows_of(
+            [
+                set(title) | set(analyse(f"{product.description} {' '.join(map(str, product.attributes.values()))}"))
+                for title, product in zip(self.titles, products, strict=True)
+            ]
+        )
         self._values = values
         self.types = self._types()
         self._type_matches: dict[Phrase, Vector] = {}
@@ -118,20 +122,20 @@ class CatalogueFacts:
         if query.type:
             found *= self.type_match(query.type)
         if query.brand:
-            same = np.array([product.brand == query.brand for product in self.products])
+            same = self._brand_of == query.brand
             named = self._marked(self._holders.get(tuple(analyse(query.brand)), []))
             # A part for that brand's machine, when only the brand was asked for, is not quite beside the point.
             found *= np.where(same, 1.0, np.where(named, 0.15, 0.0 if not query.type else 0.1)).astype(np.float32)
         if query.line:
             of_line = self._marked(self._holders.get(query.line, []))
-            same = np.array([product.brand == self.lines[query.line] for product in self.products])
+            same = self._brand_of == self.lines[query.line]
             found *= np.where(of_line, np.where(same, 1.0, 0.4), 0.0).astype(np.float32)
         for token in query.attributes:
-            holds = np.array([token in everything for everything in self._everything])
-            found *= np.where(holds, 1.0, 0.35).astype(np.float32)
+            found *= np.where(self._marked(self._anywhere.get(token, [])), 1.0, 0.35).astype(np.float32)
         if query.title_words:
             wanted = set(query.title_words)
-            share = np.array([len(wanted.intersection(title)) / len(wanted) for title in self.titles])
+            held = [self._in_title[token] for token in wanted if token in self._in_title]
+            share = np.bincount(np.concatenate(held), minlength=len(self.products)) / len(wanted)
             alike = self._marked(self._neighbours[query.source].tolist())
             found *= np.where(share == 1, 1.0, np.where(alike, 0.5, 0.15) * share**2).astype(np.float32)
             found[query.source] = 1.0
@@ -152,9 +156,9 @@ class CatalogueFacts:
         heads |= self._marked(self._holders[phrase]) & (share >= _HEAD_AFTER_ALL)
         return heads, heads[self._neighbours].mean(axis=1).astype(np.float32)
 
-    def _marked(self, rows: Sequence[int]) -> NDArray[np.bool_]:
+    def _marked(self, rows: Sequence[int] | Rows) -> NDArray[np.bool_]:
         marked = np.zeros(len(self.products), dtype=bool)
-        marked[list(rows)] = True
+        marked[np.asarray(rows, dtype=np.int64)] = True
         return marked
 
     def _attribute_values(self) -> frozenset[str]:
@@ -307,6 +311,15 @@ def _typed(parts: list[str], generator: np.random.Generator) -> str:
             at = letters[generator.integers(len(letters))]
             return text[:at] + text[at + 1 :]
     return text
+
+
+def _rows_of(bags: Sequence[set[str]]) -> dict[str, Rows]:
+    """By token, the rows whose bag holds it, in ascending order."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, bag in enumerate(bags):
+        for token in bag:
+            rows[token].append(row)
+    return {token: np.array(of_token, dtype=np.int64) for token, of_token in rows.items()}
 
 
 def _is_quantity(token: str) -> bool:

@@ -31,7 +31,8 @@ def product_neighbours(products: Sequence[Product], vectors: Matrix) -> NDArray[
 
     Args:
         products: n products.
-        vectors: Shape (n, d), rows of length 1: what the encoder makes of their texts.
+        vectors: Shape (n, d), rows of length 1: what the encoder makes of their texts. Of shape (n, 0), words and
+            attributes alone decide.
 
     Returns:
         Shape (n, NEIGHBOURS), row numbers, or (n, n) in a smaller catalogue.
@@ -43,7 +44,8 @@ def product_neighbours(products: Sequence[Product], vectors: Matrix) -> NDArray[
     )
     signatures = np.concatenate([share * part for share, part in zip(_SHARES, parts, strict=True)], axis=1)
     index = faiss.IndexFlatIP(signatures.shape[1])
-    signatures = (signatures / np.linalg.norm(signatures, axis=1, keepdims=True)).astype(np.float32)
+    lengths = np.maximum(np.linalg.norm(signatures, axis=1, keepdims=True), 1e-9)
+    signatures = (signatures / lengths).astype(np.float32)
     index.add(signatures)
     _, nearest = index.search(signatures, min(NEIGHBOURS, len(products)))
     return np.asarray(nearest, dtype=np.int64)
