@@ -84,6 +84,7 @@ class EncoderManifest(_Frozen):
     files: dict[str, FileEntry]
     derived_from: str
     licence: str
+    lineage: Lineage | None = None
     made_at: datetime
     versions: dict[str, str]
     parity: EncoderParity
@@ -108,5 +109,6 @@ class RankerManifest(_Frozen):
     seed: int
     derived_from: str
     licence: str
+    lineage: Lineage | None = None
     made_at: datetime
     versions: dict[str, str]
