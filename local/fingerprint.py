@@ -17,3 +17,13 @@ def fingerprint_of(paths: Iterable[Path], *values: str) -> str:
             with file.open("rb") as content:
                 digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()
+
+
+def content_sha256(folder: Path) -> str:
+    """SHA-256 (hex) over every file below a folder by its path within, wherever the folder lies."""
+    digest = hashlib.sha256()
+    for file in sorted(found for found in folder.rglob("*") if found.is_file()):
+        digest.update(f"\0{file.relative_to(folder).as_posix()}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()

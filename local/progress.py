@@ -1,10 +1,10 @@
-"""What a person sees while `make up` works: each step as it begins and ends, and what it is doing now."""
+"""What a person sees while `make up` or `make train` works: each step as it begins and ends, and what it is doing now."""
 
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ class _Running:
     title: str
     began: float
     log: Path | None
+    spoken: Callable[[str], str]
 
 
 class Progress:
@@ -51,9 +52,9 @@ class Progress:
         threading.Thread(target=self._beat, daemon=True).start()
 
     @contextmanager
-    def step(self, title: str, log: Path | None = None) -> Iterator[None]:
-        """Announce a step, show the last line of its log meanwhile, and say how long it took."""
-        running = _Running(title, time.time(), log)
+    def step(self, title: str, log: Path | None = None, spoken: Callable[[str], str] = str) -> Iterator[None]:
+        """Announce a step, show the last line of its log meanwhile as `spoken` tells it, and say how long it took."""
+        running = _Running(title, time.time(), log, spoken)
         with self._lock:
             self._running.append(running)
         self.say(f"{title} ...")
@@ -67,7 +68,7 @@ class Progress:
             self.say(f"{title}: {ended} {time.time() - running.began:.1f} s")
 
     def say(self, text: str) -> None:
-        """Print one line behind the seconds since `make up` began."""
+        """Print one line behind the seconds since the command began."""
         with self._lock:
             clear = "\r\033[K" if self._out.isatty() else ""
             print(f"{clear}{time.time() - self._began:6.1f} s  {text}", file=self._out, flush=True)
@@ -90,7 +91,7 @@ class Progress:
 
     @staticmethod
     def _describe(running: _Running) -> str:
-        doing = last_lines(running.log, 1) if running.log else ""
+        doing = running.spoken(last_lines(running.log, 1)) if running.log else ""
         return f"{running.title} {time.time() - running.began:.0f} s" + (f" ({doing.strip()[:80]})" if doing else "")
 
 
