@@ -1,4 +1,4 @@
-"""What a job of training has told: lines of JSON as `sagemaker_jobs.job` writes them, between whatever libraries say."""
+"""What a job of training has told: lines of JSON as `sagemaker_jobs.job` writes them, between what libraries say."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -16,6 +16,6 @@ def alone(folder: LocalFolder) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            why = f"another command is at work in {folder.root}: `make up` or `make release` here, `make train` in training/"
+            why = f"another command (`make up`, `make release` or `make train`) is at work in {folder.root}"
             raise StepFailed("Start", why, "wait for it to end") from None
         yield

@@ -1,4 +1,4 @@
-"""What a person sees while `make up` or `make train` works: each step as it begins and ends, and what it is doing now."""
+"""What a person sees while `make up` or `make train` works: steps as they begin and end, and what goes on now."""
 
 import shutil
 import sys
