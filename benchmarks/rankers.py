@@ -21,13 +21,14 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.judgments import Judgments, read_judgments, usable
-from benchmarks.relevance import DEPTH, SEED, Quality, quality
+from benchmarks.relevance import SEED
 from benchmarks.results_file import read_arguments, write_results
 from models.ranker import ANCHOR, READ_FEATURES, Ranker
 from relevance.arrays import Matrix, Vector
 from relevance.catalogue import read_catalogue
 from relevance.features import FEATURE_NAMES
 from relevance.metrics import paired_bootstrap
+from relevance.quality import DEPTH, Quality, quality
 from relevance.release import Release, open_release
 from relevance.search import RERANK_LIMIT
 from sagemaker_jobs.build_release import ARTEFACTS

@@ -6,7 +6,7 @@ keyword engine, so both countings of nDCG stand side by side with the share of t
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,11 @@ from relevance.arrays import Rows
 from relevance.contracts.api import SearchParameters
 from relevance.contracts.stages import PreprocessRequest, UnderstoodQuery
 from relevance.index.vectors import VectorIndex
-from relevance.metrics import (
-    judged_only,
-    judged_share,
-    ndcg,
-    paired_bootstrap,
-    precision,
-    ratings_of,
-    recall,
-    reciprocal_rank,
-)
+from relevance.metrics import paired_bootstrap
+from relevance.quality import DEPTH, Quality, mean_quality, quality
 from relevance.release import Release, open_release
 from relevance.search import InProcess, search, understand
 
-DEPTH = 100
 SEED = 20261122
 
 Engine = Callable[[str], Sequence[str]]
@@ -40,38 +31,6 @@ Engine = Callable[[str], Sequence[str]]
 
 COMPARISONS = (("fused", "bm25"), ("reranked", "fused"), ("reranked", "bm25"))
 """Which engine is held against which other, query by query."""
-
-
-@dataclass(frozen=True)
-class Quality:
-    """One query's figures; each in [0, 1], `recall` NaN where no product is rated 2 or more."""
-
-    ndcg: float
-    """nDCG@10, an unjudged product counted as bad."""
-    ndcg_judged: float
-    """nDCG@10 over the judged products among the first 100."""
-    judged: float
-    """Part of the first ten that was judged."""
-    recall: float
-    """Part of the products rated 2 or more that is among the first 100."""
-    reciprocal_rank: float
-    """Of the first product rated 2 or more."""
-    precision: float
-    """Part of the first ten that is rated 2 or more."""
-
-
-def quality(product_ids: Sequence[str], judgments: dict[str, float]) -> Quality:
-    """How good one answer is."""
-    ratings = ratings_of(product_ids[:DEPTH], judgments)
-    judged = np.array(list(judgments.values()))
-    return Quality(
-        ndcg=ndcg(ratings, judged),
-        ndcg_judged=ndcg(judged_only(ratings, DEPTH), judged),
-        judged=judged_share(ratings),
-        recall=recall(ratings, judged, DEPTH),
-        reciprocal_rank=reciprocal_rank(ratings),
-        precision=precision(ratings),
-    )
 
 
 def textbook_bm25(release: Release) -> Engine:
@@ -150,7 +109,7 @@ def measure(release: Release, folder: Path, judgments: Judgments) -> dict[str, A
     return {
         "queries": len(judgments),
         "depth": DEPTH,
-        "engines": {name: _means(list(answers.values())) for name, answers in found.items()},
+        "engines": {name: mean_quality(list(answers.values())) for name, answers in found.items()},
         "differences": [
             {"better": better, "than": than, "figure": figure} | asdict(_difference(found, better, than, figure))
             for better, than in COMPARISONS
@@ -159,11 +118,6 @@ def measure(release: Release, folder: Path, judgments: Judgments) -> dict[str, A
         ],
         "by_query": {query: {name: round(found[name][query].ndcg, 4) for name in found} for query in judgments},
     }
-
-
-def _means(answers: Sequence[Quality]) -> dict[str, float]:
-    rows = [asdict(answer) for answer in answers]
-    return {name: round(float(np.nanmean([row[name] for row in rows])), 4) for name in rows[0]}
 
 
 def _difference(found: dict[str, dict[str, Quality]], better: str, than: str, figure: str) -> Any:

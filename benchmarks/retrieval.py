@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.judgments import Judgments, read_judgments, usable
-from benchmarks.relevance import DEPTH, SEED, quality, textbook_bm25
+from benchmarks.relevance import SEED, textbook_bm25
 from benchmarks.results_file import read_arguments, write_results
 from relevance.contracts.stages import PreprocessRequest
 from relevance.index.local import LocalIndex
 from relevance.index.retrieval import SERVED, Retrieval
 from relevance.metrics import paired_bootstrap
+from relevance.quality import DEPTH, quality
 from relevance.release import Release, open_release
 from relevance.search import understand
 

@@ -17,10 +17,10 @@ from benchmarks.front_door import front_door
 from benchmarks.judgments import Judgments, read_judgments, usable
 from benchmarks.latency import timed
 from benchmarks.queries import queries_from_titles
-from benchmarks.relevance import quality
 from benchmarks.results_file import read_arguments, write_results
 from functions.environment import SearchSettings
 from relevance.contracts.api import SearchParameters
+from relevance.quality import quality
 from relevance.release import Release, open_release
 from relevance.search import InProcess, search
 

@@ -25,11 +25,11 @@ from benchmarks.peers.engine import BASELINE, ENTRIES, Entry
 from benchmarks.peers.process import HERE, Answer, build, running
 from benchmarks.peers.vitrine import release_in
 from benchmarks.queries import queries_from_titles
-from benchmarks.relevance import DEPTH, Quality, quality
 from benchmarks.results_file import read_arguments, write_results
 from local.folders import TOOLS
 from relevance.catalogue import read_catalogue
 from relevance.metrics import paired_bootstrap
+from relevance.quality import DEPTH, Quality, quality
 from sagemaker_jobs.catalogues import icecat
 
 STARTS = 3
