@@ -36,7 +36,7 @@ PATTERNS: Mapping[Pattern, float] = {
 """What is drawn how often; short queries rule, as in shops."""
 
 LONGEST_PHRASE = 3
-_PREPOSITIONS = frozenset(analyse("for with and in to from of w by on or inc incl per the a"))
+PREPOSITIONS = frozenset(analyse("for with and in to from of w by on or inc incl per the a"))
 _SEVERAL_BRANDS = 3
 _LEAST_HEADS = 8
 _PURITY = 0.6
@@ -71,7 +71,7 @@ class CatalogueFacts:
     def __init__(self, products: Sequence[Product], neighbours: NDArray[np.int64]) -> None:
         """`neighbours`, shape (n, k), as `product_neighbours` finds them."""
         self.products = products
-        self._neighbours = neighbours
+        self.neighbours = neighbours
         self._surfaces: dict[Phrase, Counter[str]] = defaultdict(Counter)
         self._heads: dict[Phrase, list[int]] = defaultdict(list)
         self._holders: dict[Phrase, list[int]] = defaultdict(list)
@@ -82,11 +82,15 @@ class CatalogueFacts:
         for row in range(len(products)):
             self._read_title(row, values)
         self._brand_of = np.array([product.brand for product in products], dtype=object)
-        self._in_title = _rows_of([set(title) for title in self.titles])
-        self._anywhere = _rows_of(
+        self._in_title = rows_of([set(title) for title in self.titles])
+        said = [
+            set(title) | set(analyse(product.description)) for title, product in zip(self.titles, products, strict=True)
+        ]
+        self._said = rows_of(said)
+        self._anywhere = rows_of(
             [
-                set(title) | set(analyse(f"{product.description} {' '.join(map(str, product.attributes.values()))}"))
-                for title, product in zip(self.titles, products, strict=True)
+                text | set(analyse(" ".join(map(str, product.attributes.values()))))
+                for text, product in zip(said, products, strict=True)
             ]
         )
         self._values = values
@@ -133,13 +137,20 @@ class CatalogueFacts:
         for token in query.attributes:
             found *= np.where(self._marked(self._anywhere.get(token, [])), 1.0, 0.35).astype(np.float32)
         if query.title_words:
-            wanted = set(query.title_words)
-            held = [self._in_title[token] for token in wanted if token in self._in_title]
-            share = np.bincount(np.concatenate(held), minlength=len(self.products)) / len(wanted)
-            alike = self._marked(self._neighbours[query.source].tolist())
+            share = self._share(frozenset(query.title_words), self._in_title)
+            alike = self._marked(self.neighbours[query.source].tolist())
             found *= np.where(share == 1, 1.0, np.where(alike, 0.5, 0.15) * share**2).astype(np.float32)
             found[query.source] = 1.0
         return found
+
+    def shares(self, tokens: frozenset[str], *, said: bool = False) -> Vector:
+        """Which part of some tokens each product holds: shape (n,), in [0, 1].
+
+        Args:
+            tokens: At least one.
+            said: Count only what stands in titles and descriptions; by default attributes' values count too.
+        """
+        return self._share(tokens, self._said if said else self._anywhere).astype(np.float32)
 
     def type_match(self, phrase: Phrase) -> Vector:
         """How surely each product is of a type, whatever its title says: shape (n,), in [0, 1]."""
@@ -152,9 +163,14 @@ class CatalogueFacts:
     def _spread(self, phrase: Phrase) -> tuple[NDArray[np.bool_], Vector]:
         """Which products a phrase heads, and which part of each one's neighbours it heads; shapes (n,)."""
         heads = self._marked(self._heads[phrase])
-        share = heads[self._neighbours].mean(axis=1)
+        share = heads[self.neighbours].mean(axis=1)
         heads |= self._marked(self._holders[phrase]) & (share >= _HEAD_AFTER_ALL)
-        return heads, heads[self._neighbours].mean(axis=1).astype(np.float32)
+        return heads, heads[self.neighbours].mean(axis=1).astype(np.float32)
+
+    def _share(self, tokens: frozenset[str], rows_of: Mapping[str, Rows]) -> NDArray[np.float64]:
+        held = [rows_of[token] for token in tokens if token in rows_of]
+        rows = np.concatenate(held) if held else np.empty(0, dtype=np.int64)
+        return np.bincount(rows, minlength=len(self.products)) / len(tokens)
 
     def _marked(self, rows: Sequence[int] | Rows) -> NDArray[np.bool_]:
         marked = np.zeros(len(self.products), dtype=bool)
@@ -178,13 +194,13 @@ class CatalogueFacts:
         seen: set[Phrase] = set()
         behind_preposition = False
         for at, token in enumerate(title):
-            behind_preposition = behind_preposition or token in _PREPOSITIONS
+            behind_preposition = behind_preposition or token in PREPOSITIONS
             for end in range(at + 1, min(at + LONGEST_PHRASE, len(title)) + 1):
                 phrase = title[at:end]
-                if is_number(phrase[-1]) or phrase[-1] in _PREPOSITIONS or len(phrase[-1]) < 2:
+                if is_number(phrase[-1]) or phrase[-1] in PREPOSITIONS or len(phrase[-1]) < 2:
                     break
                 following = title[end] if end < len(title) else ""
-                ends_noun = not following or is_number(following) or following in (_PREPOSITIONS | values)
+                ends_noun = not following or is_number(following) or following in (PREPOSITIONS | values)
                 if phrase not in seen:
                     seen.add(phrase)
                     self._holders[phrase].append(row)
@@ -313,7 +329,7 @@ def _typed(parts: list[str], generator: np.random.Generator) -> str:
     return text
 
 
-def _rows_of(bags: Sequence[set[str]]) -> dict[str, Rows]:
+def rows_of(bags: Sequence[set[str]]) -> dict[str, Rows]:
     """By token, the rows whose bag holds it, in ascending order."""
     rows: dict[str, list[int]] = defaultdict(list)
     for row, bag in enumerate(bags):

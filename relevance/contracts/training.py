@@ -10,6 +10,10 @@ Segment = Literal["head", "torso", "tail"]
 """How often a query is asked: the most frequent tenth, the next four tenths, the rest."""
 
 
+PairKind = Literal["purchase", "cart", "click", "shown", "derived", "hard_negative"]
+"""The strongest thing that was done with the product on the query's pages, or where else the pair comes from."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,7 +43,7 @@ class PairLine(_Frozen):
     """0 for a hard negative: it looks like an answer and is none."""
     weight: float = Field(gt=0)
     """What the pair counts in a loss: inverse propensity of having been looked at, capped."""
-    kind: Literal["purchase", "cart", "click", "shown", "derived", "hard_negative"]
+    kind: PairKind
 
 
 class ImpressionLine(_Frozen):
@@ -63,6 +67,15 @@ class BasketLine(_Frozen):
     at: datetime
     product_ids: tuple[str, ...] = Field(min_length=1)
     """Distinct."""
+
+
+class CategoryLine(_Frozen):
+    """One line of `categories.jsonl`: the category of a product that came without one."""
+
+    product_id: str = Field(min_length=1)
+    category: tuple[str, ...] = Field(min_length=1)
+    """Broad to narrow, as `Product.categories`."""
+    probability: float = Field(gt=0, le=1)
 
 
 class Check(_Frozen):
