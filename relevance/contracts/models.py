@@ -112,3 +112,24 @@ class RankerManifest(_Frozen):
     lineage: Lineage | None = None
     made_at: datetime
     versions: dict[str, str]
+
+
+class ClassifierManifest(_Frozen):
+    """Beside `classifier.npz`: which category a text belongs to."""
+
+    classifier_id: str = Field(min_length=1)
+    space: str = Field(min_length=1)
+    """The id of the encoder whose vectors it reads."""
+    dimension: int = Field(gt=0)
+    categories: tuple[tuple[str, ...], ...] = Field(min_length=2)
+    """Each a path, broad to narrow, in the order of the weights."""
+    temperature: float = Field(gt=0)
+    """What scores are divided by, so that probabilities are what comes true."""
+    threshold: float | None = Field(default=None, gt=0, le=1)
+    """The probability from which a category is believed; None where no probability is right often enough."""
+    files: dict[str, FileEntry]
+    metrics: dict[str, float]
+    """On products that were not learnt from."""
+    lineage: Lineage
+    made_at: datetime
+    versions: dict[str, str]
