@@ -25,12 +25,14 @@ class Thresholds:
     @property
     def recall(self) -> Numbers:
         """In [0, 1], not decreasing; also called the true positive rate."""
-        return self.found / self.found[-1]
+        recall: Numbers = self.found / self.found[-1]
+        return recall
 
     @property
     def false_positive_rate(self) -> Numbers:
         """In [0, 1], not decreasing."""
-        return self.false / self.false[-1]
+        rate: Numbers = self.false / self.false[-1]
+        return rate
 
     @property
     def precision(self) -> Numbers:

@@ -46,6 +46,8 @@ BUILT, NO_RELEASE, SOME_REFUSED = 0, 1, 3
 SETTINGS = "settings.json"
 ACCOMPANYING = (SETTINGS, "synonyms.json")
 """What a shop has set for its index, beside the products."""
+SHOPPER = "shopper"
+"""Where a release carries the model of what shoppers buy next, if there is one."""
 ARTEFACTS = PROJECT / "models" / "artefacts"
 _CHUNK = 512
 _SHOWN_LINES = 20
@@ -100,7 +102,7 @@ def build_release(
 
     Args:
         products: At least one, with distinct ids.
-        models: Holds `encoder/` and `ranker/`, or one of them, or neither.
+        models: Holds `encoder/` and `ranker/`, or one of them, or neither; and `shopper/`, where there is one.
         output: Where releases lie.
         described: The catalogue in words, for the manifest and the card.
         say: Told what is going on.
@@ -131,6 +133,8 @@ def build_release(
     with _whole_or_nothing(output / release_id) as unfinished:
         encoder = _copy_model(models / "encoder", unfinished / "encoder", EncoderManifest)
         ranker = _copy_model(models / "ranker", unfinished / "ranker", RankerManifest)
+        if (models / SHOPPER).is_dir():
+            shutil.copytree(models / SHOPPER, unfinished / SHOPPER)
         if made is not None:
             embedded: Matrix | None = made.vectors
         elif encoder is not None:
