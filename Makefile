@@ -5,7 +5,7 @@ VENV := .venv/bin
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 
-.PHONY: help up down release check test layers synth bill bench compare scale models python-version environment test-environment peers-environment
+.PHONY: help up down release check test layers synth bill bench compare scale train models python-version environment test-environment peers-environment
 
 help:
 	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey|online_retail CATALOGUE=file"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench   measure the release that make up built, and write the figures into the README"
 	@echo "make compare measure Vitrine beside other engines, after make up: docs/comparison.md (20 minutes)"
 	@echo "make scale   measure a search, a build and a release at up to a million products, resampled (an hour, 12 GB of disk)"
+	@echo "make train   train on this machine what the shop's search is made of: SHOP=, CATALOGUE= and CONFIG=small|icecat|file.toml"
 	@echo "make models  rebuild the encoder and the ranker that ship, from their sources (minutes)"
 
 python-version:
@@ -90,6 +91,9 @@ scale: peers-environment
 	$(VENV)/python -m benchmarks.scale
 	$(PEERS)/bin/python -m benchmarks.scale_plot
 	$(VENV)/python -m benchmarks.tables
+
+train: test-environment
+	@$(VENV)/python -m local.train $(if $(FRESH),--fresh)
 
 models: test-environment
 	$(VENV)/python -m sagemaker_jobs.prepare_catalogue --shop icecat --output build/icecat

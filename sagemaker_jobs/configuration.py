@@ -106,7 +106,7 @@ def _value(file: Path, step: Step, option: str, value: Any) -> Value:
         return float(value)
     if type(value) is not kind:
         raise ConfigurationRefused(f"{where} is {value!r}, expected {_SPOKEN[kind]}")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 _SPOKEN = {int: "a whole number", float: "a number", str: "a text"}
