@@ -5,7 +5,7 @@ VENV := .venv/bin
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 
-.PHONY: help up down release check test layers synth bill bench compare scale train models python-version environment test-environment peers-environment
+.PHONY: help up down release check test layers synth bill bench compare scale train models python-version environment test-environment peers-environment sdk-environment pipelines
 
 help:
 	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey|online_retail CATALOGUE=file"
@@ -13,6 +13,7 @@ help:
 	@echo "make release make what was written through the API of make up searchable"
 	@echo "make check   style, types, import contracts, documents"
 	@echo "make test    check, and the tests; TORCH_INDEX_URL=address where the default index has no processor-only torch"
+	@echo "make pipelines  the definitions of the SageMaker pipelines, after a change of the graph of jobs or of SageMaker's SDK"
 	@echo "make layers  the Lambda layers, for this machine and for AWS"
 	@echo "make synth   the CloudFormation templates: STAGE=dev|staging|prod|local"
 	@echo "make bill    what a stage costs a month, asleep and for every million searches: STAGE=dev|staging|prod"
@@ -49,7 +50,7 @@ check: test-environment
 	$(VENV)/python -m pytest -q tests/docs
 	$(VENV)/python -m benchmarks.tables --check
 
-test: check
+test: check sdk-environment
 	$(VENV)/python -m infra.build_layers
 	$(VENV)/python -m pytest
 
@@ -72,6 +73,18 @@ bench: test-environment
 	$(VENV)/python -m benchmarks.bill_inputs
 	$(VENV)/python -m benchmarks.bill
 	$(VENV)/python -m benchmarks.tables
+
+# SageMaker's SDK brings packages of its own, some in other versions than the project's.
+SDK := .local/sagemaker
+sdk-environment: $(SDK)/installed
+
+$(SDK)/installed: pyproject.toml | environment
+	$(VENV)/uv venv --quiet --allow-existing --python $(VENV)/python $(SDK)
+	$(VENV)/uv pip install --quiet --python $(SDK)/bin/python --group pipeline
+	touch $@
+
+pipelines: sdk-environment
+	$(SDK)/bin/python -m sagemaker_jobs.pipeline_definitions
 
 # The peers' packages come on top of the project's environment, not into it.
 PEERS := .local/peers
