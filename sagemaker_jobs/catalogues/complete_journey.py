@@ -9,12 +9,14 @@ import importlib.util
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from sagemaker_jobs.catalogues.price_history import DayPrice, day_prices, last_prices
+from sagemaker_jobs.catalogues.purchases import Purchase
 
 Description = tuple[str | None, ...]
 """department, product_category, product_type, package_size, brand kind: upper case, abbreviated, None where unknown."""
@@ -89,6 +91,31 @@ def price_history(data: Path | None = None) -> list[DayPrice]:
         FileNotFoundError: As `lines` does.
     """
     return _history(data or _package_folder())
+
+
+def purchases(data: Path | None = None) -> Iterator[Purchase]:
+    """What households bought and paid for, times by the shops' clocks as if they were UTC.
+
+    Args:
+        data: As for `lines`.
+
+    Raises:
+        FileNotFoundError: As `lines` does.
+    """
+    from pyarrow import parquet
+
+    folder = data or _package_folder()
+    numbers = described_products(folder)
+    columns = ["household_id", "basket_id", "transaction_timestamp", "product_id", "quantity", "sales_value"]
+    sales = parquet.read_table(folder / "transactions.parquet", columns=columns)
+    households, receipts, when, bought, quantity, paid = (sales[name].to_numpy() for name in columns)
+    usable = np.flatnonzero((quantity > 0) & (paid > 0))
+    seconds = when[usable].astype("datetime64[s]").astype(np.int64)
+    lines = (households[usable], receipts[usable], seconds, bought[usable])
+    for household, receipt, second, number in zip(*(column.tolist() for column in lines), strict=True):
+        if number in numbers:
+            at = datetime.fromtimestamp(second, tz=UTC)
+            yield Purchase(str(household), str(receipt), at, str(numbers[number][1]))
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ import json
 import lzma
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sagemaker_jobs.catalogues.price_history import DayPrice, day_prices, last_prices
+from sagemaker_jobs.catalogues.purchases import Purchase
 
 FILE = "online_retail/purchases.csv.xz"
 
@@ -33,6 +35,11 @@ class Sale(NamedTuple):
     date: str
     price_cents: int
     """British pence for one unit."""
+    receipt: str
+    time: str
+    """Of the receipt, by the shop's clock: 08:26:00."""
+    shopper: str
+    """A number; empty where the shop did not note it."""
 
 
 def lines(data: Path) -> Iterator[str]:
@@ -57,6 +64,18 @@ def price_history(data: Path) -> list[DayPrice]:
     return _history(_sales(data))
 
 
+def purchases(data: Path) -> Iterator[Purchase]:
+    """What shoppers whose number was noted bought, times by the shop's clock as if it were UTC.
+
+    Raises:
+        FileNotFoundError: If `data` holds no such file.
+    """
+    for sale in read_sales(data):
+        if sale.shopper:
+            at = datetime.fromisoformat(f"{sale.date}T{sale.time or '00:00:00'}").replace(tzinfo=UTC)
+            yield Purchase(sale.shopper, sale.receipt, at, sale.code)
+
+
 def read_sales(data: Path) -> Iterator[Sale]:
     """The purchases of products: without cancellations (`C…`), fees, and what was given away or written off."""
     with lzma.open(data / FILE, "rt", encoding="utf-8", newline="") as file:
@@ -67,7 +86,9 @@ def read_sales(data: Path) -> Iterator[Sale]:
             if code in NO_PRODUCTS or row["InvoiceNo"].startswith("C") or quantity <= 0 or price_cents <= 0:
                 continue
             if description:
-                yield Sale(code, description, quantity, row["InvoiceDate"][:10], price_cents)
+                date, _, time = row["InvoiceDate"].partition(" ")
+                shopper = row["CustomerID"].removesuffix(".0")
+                yield Sale(code, description, quantity, date, price_cents, row["InvoiceNo"], time, shopper)
 
 
 @lru_cache(maxsize=1)
