@@ -198,7 +198,13 @@ def _lines(products: Sequence[Product], answered: Sequence[_Answered], seed: int
         of_query = query_id(lesson.query.text)
         queries.append(
             QueryLine(
-                query_id=of_query, text=lesson.query.text, split=split, origin="derived", segment=segment, asked=1
+                query_id=of_query,
+                text=lesson.query.text,
+                split=split,
+                origin="derived",
+                segment=segment,
+                asked=1,
+                pattern=lesson.query.pattern,
             )
         )
         kept = RIGHT_KEPT if split == "train" else RIGHT_KEPT_TO_MEASURE

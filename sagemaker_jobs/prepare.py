@@ -89,6 +89,7 @@ def _job(arguments: Sequence[str] | None) -> None:
         "products": {"kept": len(products), "refused": len(catalogue.refused)},
         "refused_lines": [{"line": remark.line, "text": remark.text} for remark in catalogue.refused[:NAMED_LINES]],
         "queries": dict(sorted(Counter(f"{query.origin} {query.split}" for query in queries).items())),
+        "patterns": dict(sorted(Counter(query.pattern for query in derived.queries).items())),
         "pairs": dict(sorted(Counter(pair.kind for pair in pairs).items())),
         "events": {"counts": dict(sorted((log.counts + Counter(logged.counts)).items())), "bad_lines": log.bad_lines},
         "examination": _examination(logged.examination) if events else None,

@@ -31,7 +31,9 @@ class QueryLine(_Frozen):
     asked: int = Field(ge=1)
     """How often; 1 for a derived query."""
     language: str | None = None
-    """ISO 639-1 where it can be told."""
+    """ISO 639-1 where the storefront told it; two words are not guessed from."""
+    pattern: str | None = None
+    """Of a derived query: what it was drawn from, as `derive_queries` and `describe_queries` name it."""
 
 
 class PairLine(_Frozen):
