@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging
 
 from models.precision import reduced_precision
 from relevance.arrays import Matrix
@@ -127,6 +128,8 @@ class TextEncoder(nn.Module):
         if isinstance(folder, Path) and not (path / "config.json").is_file():
             raise VitrineError(f"encoder in {folder}: config.json is missing")
         manifest = _read_manifest(path)
+        logging.set_verbosity_error()  # it talks at length of weights that are left out on purpose
+        logging.disable_progress_bar()
         try:
             config = AutoConfig.from_pretrained(folder)
             kind: dict[str, Any] = {"add_pooling_layer": False} if config.model_type in _WITH_POOLER else {}
