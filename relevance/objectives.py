@@ -14,6 +14,9 @@ from relevance.metrics import Difference
 Needed = Literal["live release", "judgments", "tail queries", "brands", "prices"]
 """What may honestly be absent; an objective that needs it is then passed over."""
 
+_UNITS = {"ms": " ms", "MB": " MB", "GB-seconds": " GB-seconds"}
+"""What is said behind a figure; of the others the description says what they are."""
+
 FUNCTION_MEMORY_MIB = 1769
 """Of the function that searches: AWS gives one whole processor at this size."""
 
@@ -24,7 +27,7 @@ class Objective:
 
     name: str
     description: str
-    """What is measured, to be read behind "found"."""
+    """What is measured, as the subject of a sentence."""
     unit: str
     direction: Literal["at least", "at most"]
     limit: float
@@ -116,11 +119,12 @@ OBJECTIVES: tuple[Objective, ...] = (
         0.03,
         ("prices", "live release"),
     ),
-    Objective("latency_p50", "a search's median time", "ms", "at most", 20.0),
+    Objective("answered", "the part of searches that every model of the release answered", "share", "at least", 1.0),
+    Objective("latency_p50", "the median time of a search", "ms", "at most", 20.0),
     Objective("latency_p99", "the time that one search in a hundred exceeds", "ms", "at most", 60.0),
     Objective(
         "latency_p50_against_live",
-        "a search's median time, over the live release's in the same minute",
+        "the median time of a search over the live release's in the same minute, at the lower end of its interval",
         "ratio",
         "at most",
         1.25,
@@ -128,18 +132,18 @@ OBJECTIVES: tuple[Objective, ...] = (
     ),
     Objective(
         "latency_p99_against_live",
-        "the time that one search in a hundred exceeds, over the live release's in the same minute",
+        "the time that one search in a hundred exceeds, over the live release's, at the lower end of its interval",
         "ratio",
         "at most",
         1.5,
         ("live release",),
     ),
-    Objective("encoder_size", "the query encoder's files", "MB", "at most", 24.0),
-    Objective("ranker_size", "the ranker's files", "MB", "at most", 0.5),
-    Objective("release_size", "all files of the release", "MB", "at most", 240.0),
+    Objective("encoder_size", "the size of the query encoder", "MB", "at most", 24.0),
+    Objective("ranker_size", "the size of the ranker", "MB", "at most", 0.5),
+    Objective("release_size", "the size of the release", "MB", "at most", 240.0),
     Objective(
         "cost",
-        f"a million searches in a function of {FUNCTION_MEMORY_MIB:,} MiB",
+        f"the cost of a million searches in a function of {FUNCTION_MEMORY_MIB:,} MiB",
         "GB-seconds",
         "at most",
         40_000.0,
@@ -187,14 +191,14 @@ def _check(one: Objective, figure: Figure | None, absent: Collection[Needed]) ->
     lacking = [needed for needed in one.needs if needed in absent]
     found = None if figure is None or not math.isfinite(figure.value) else figure.value
     if lacking:
-        found, passed, reason = None, True, f"Passed over: there is no {lacking[0]} to measure {one.description} by."
+        found, passed, reason = None, True, f"Passed over: no {lacking[0]} to measure {one.description} by."
     elif found is None:
         passed, reason = False, f"Could not be measured: {one.description}."
     else:
         passed = one.holds(found)
         beside = f" ({figure.said})" if figure is not None and figure.said else ""
         reason = (
-            f"{'Kept' if passed else 'Missed'}: {found:.4g} {one.unit} is {one.description}{beside}; "
+            f"{'Kept' if passed else 'Missed'}: {one.description} is {found:.4g}{_UNITS.get(one.unit, '')}{beside}; "
             f"{one.direction} {one.limit:g} is asked for."
         )
     return Check(objective=one.name, found=found, limit=one.limit, unit=one.unit, passed=passed, reason=reason)

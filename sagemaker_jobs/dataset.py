@@ -88,9 +88,11 @@ class Dataset:
         return [query for query in self.queries if query.split == split]
 
     def pairs_by_query(self) -> dict[str, list[PairLine]]:
-        """Query id -> its pairs, in the file's order."""
+        """Query id -> its pairs, in the file's order; raises VitrineError for a pair of no query."""
         found: dict[str, list[PairLine]] = {query.query_id: [] for query in self.queries}
         for pair in self.pairs:
+            if pair.query_id not in found:
+                raise VitrineError(f"{self.folder / PAIRS}: a pair is of query {pair.query_id!r}, which is not there")
             found[pair.query_id].append(pair)
         return found
 

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from relevance.contracts.models import EncoderManifest, Lineage, RankerManifest
 from relevance.contracts.products import Product
+from relevance.contracts.training import CategoryLine
 from relevance.errors import VitrineError
 from relevance.release_files import MANIFEST, file_entry
 from sagemaker_jobs.build_release import SHOPPER, build_release
@@ -35,22 +36,6 @@ _RECORDS = ("history.json", "report.json")
 """What a job tells of how it learnt; nothing that serves reads it."""
 
 Manifest = TypeVar("Manifest", EncoderManifest, RankerManifest)
-
-
-class CategoryLine(BaseModel):
-    """One line of `categories.jsonl`: what a product without a category is taken for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    product_id: str = Field(min_length=1)
-    category: tuple[str, ...] | str
-    """A path, broad to narrow, or its only part."""
-    probability: float = Field(ge=0, le=1)
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """As a product states it."""
-        return (self.category,) if isinstance(self.category, str) else self.category
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,7 +122,7 @@ def filled_in(products: Sequence[Product], categories: Path) -> list[Product]:
                 line = CategoryLine.model_validate_json(text)
                 if line.product_id not in known:
                     raise VitrineError(f"{file}, line {number}: there is no product {line.product_id}")
-                paths[line.product_id] = line.path
+                paths[line.product_id] = line.category
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise VitrineError(f"{file}: {error}") from error
     found = [

@@ -141,7 +141,7 @@ def test_parts_that_do_not_fit_leave_no_release(trained, capsys, damage, said):
 
 def test_a_category_of_an_unknown_product_is_refused(trained, capsys):
     (trained / "categories").mkdir()
-    line = {"product_id": "sofa", "category": "Sofas", "probability": 0.9}
+    line = {"product_id": "sofa", "category": ["Sofas"], "probability": 0.9}
     (trained / "categories" / CATEGORIES).write_text(json.dumps(line))
 
     status, folders = exported(trained, "--categories", str(trained / "categories"))

@@ -1,0 +1,61 @@
+"""What a release answers, asked in this process by the code that serves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from relevance.contracts.api import SearchParameters
+from relevance.contracts.rungs import Degradation
+from relevance.quality import DEPTH
+from relevance.release import Release
+from relevance.search import InProcess, search
+
+_QUERY_ID = "0" * 32
+_INDEX = "products"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The first DEPTH products of one search."""
+
+    product_ids: tuple[str, ...]
+    """Best first."""
+    scores: tuple[float, ...]
+    """Of each: the ranker's, or minus its rank where the release has no ranker."""
+    lost: tuple[Degradation, ...]
+    """Models that the release has and that gave no answer."""
+
+
+def answering(release: Release) -> Callable[[str], Answer]:
+    """Ask a release a query, as the first page of a shop does, but with a longer page."""
+    stages = InProcess(release)
+    without = {"vector"} if release.encoder is None else set()
+    without |= {"ranker"} if release.scorer is None else set()
+
+    def ask(query: str) -> Answer:
+        response = search(
+            SearchParameters(
+                query=query,
+                hits_per_page=DEPTH,
+                attributes_to_retrieve=["objectID"],
+                attributes_to_highlight=[],
+                get_ranking_info=True,
+            ),
+            release,
+            stages,
+            query_id=_QUERY_ID,
+            index_name=_INDEX,
+        )
+        scores = [hit["_rankingInfo"]["score"] for hit in response.hits]
+        return Answer(
+            product_ids=tuple(hit["objectID"] for hit in response.hits),
+            scores=tuple(-float(rank) if score is None else score for rank, score in enumerate(scores, start=1)),
+            lost=tuple(lost for lost in response.degraded if lost not in without),
+        )
+
+    return ask
+
+
+def searching(release: Release) -> Callable[[str], object]:
+    """Ask a release for a page of hits with everything that a shop shows of them; for the time that it takes."""
+    stages = InProcess(release)
+    return lambda query: search(SearchParameters(query=query), release, stages, query_id=_QUERY_ID, index_name=_INDEX)
