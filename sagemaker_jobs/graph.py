@@ -112,7 +112,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "categorise",
-        {"dataset": "prepare", "vectors": "embed"},
+        {"dataset": "prepare", "vectors": "embed", "encoder": "compress"},
         metrics=("validation:accuracy", "validation:macro_f1"),
         parameters={"seed": "of all that is drawn"},
     ),
