@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 
 import numpy as np
@@ -138,6 +139,7 @@ def split_of(same: str) -> Split:
     return "train"
 
 
+@lru_cache(maxsize=1 << 20)
 def _same(text: str) -> str:
     """What two texts have in common that ask the same; a text without a token stands for itself."""
     return sorted_words(text) or text

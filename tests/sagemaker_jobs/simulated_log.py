@@ -1,4 +1,4 @@
-"""A simulated shopping log: which products answer is known, and so is how far down shoppers look. Nobody shopped here."""
+"""A simulated shopping log: which products answer is known, and how far down shoppers look. Nobody shopped here."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
