@@ -3,8 +3,9 @@
     python -m sagemaker_jobs.train_ranker --catalogue <folder with products.jsonl> --output models/artefacts/ranker
 
 A release without a ranker is built first, so that candidates and features come from the code that serves. Two cores
-need about two minutes for 20,000 products. With `--teacher`, the folder that train_teacher wrote, the ranker learns the
-teacher's scores instead of the labels, of queries without any label too.
+need about two minutes for 20,000 products. What a data set's pages gained with shoppers is learnt beside them. With
+`--loss listwise` or `mse` and `--teacher`, the folder that train_teacher wrote, the ranker learns the teacher's scores
+instead of the labels, of queries without any label too.
 """
 
 import argparse
@@ -16,11 +17,12 @@ import platform
 import shutil
 import sys
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import onnx
@@ -31,7 +33,7 @@ from torch import Tensor
 from models.cross_encoder import CrossEncoder
 from models.ranker import Explanation, Ranker
 from relevance.arrays import Matrix, Rows, Vector
-from relevance.contracts.models import RankerManifest
+from relevance.contracts.models import Lineage, RankerManifest
 from relevance.contracts.products import Product
 from relevance.contracts.stages import PreprocessRequest
 from relevance.errors import VitrineError
@@ -43,13 +45,13 @@ from relevance.release_files import file_entry
 from relevance.search import understand
 from relevance.text import words
 from sagemaker_jobs.build_release import ARTEFACTS
-from sagemaker_jobs.candidates_release import candidates_release, catalogue_in
+from sagemaker_jobs.candidates_release import candidates_release, catalogue_in, held_back
+from sagemaker_jobs.dataset import QUERIES as QUERIES_FILE
+from sagemaker_jobs.dataset import Dataset
 from sagemaker_jobs.derive_queries import CatalogueFacts, DerivedQuery, derive_queries
-from sagemaker_jobs.folders import channel, model_folder
+from sagemaker_jobs.folders import channel, model_folder, optional_channel
+from sagemaker_jobs.job import git_commit, measured, run, say
 
-logger = logging.getLogger("train_ranker")
-
-TRAINED, NOT_TRAINED = 0, 1
 QUERIES = 3000
 CANDIDATES = 200
 """Of each query: twice what a search orders anew, so that a longer list of another engine is no news either."""
@@ -115,32 +117,39 @@ class Training:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
+    return run("train_ranker", _job, arguments)
+
+
+def _job(arguments: Sequence[str] | None) -> None:
     given = _parser().parse_args(arguments)
-    try:
-        folder = given.catalogue or channel("catalogue")
-        encoder = (given.models or channel("models", ARTEFACTS)) / "encoder"
-        output = given.output or model_folder()
-        products, source = catalogue_in(folder)
-        manifest = train_and_export(
-            products,
-            encoder,
-            output,
-            source=source,
-            queries=given.queries,
-            training=Training(seed=given.seed, loss=given.loss if given.teacher else "labels"),
-            teacher=teacher_of(given.teacher, products) if given.teacher else None,
-        )
-        for name, wanted in (("golden.json", given.golden), ("report.json", given.report)):
-            if wanted:
-                shutil.copy(output / name, wanted)
-            (output / name).unlink()
-    except (VitrineError, OSError) as error:
-        print(f"train_ranker: {error}", file=sys.stderr)
-        return NOT_TRAINED
+    logging.getLogger().setLevel(logging.ERROR)  # the exporter talks at length
+    folder = given.catalogue or channel("catalogue")
+    output = given.output or model_folder()
+    teacher = given.teacher or optional_channel("teacher")
+    products, source = catalogue_in(folder)
+    if not products:
+        raise VitrineError(f"{folder / 'products.jsonl'} holds no product")
+    training = Training(seed=given.seed, loss=given.loss)
+    if training.loss != "labels" and teacher is None:
+        raise VitrineError(f"--loss {training.loss} learns from a teacher: name the folder that train_teacher wrote")
+    manifest = train_and_export(
+        products,
+        given.encoder or channel("encoder", ARTEFACTS / "encoder"),
+        output,
+        source=source,
+        queries=given.queries,
+        training=training,
+        teacher=teacher_of(teacher, products) if teacher and training.loss != "labels" else None,
+        vectors=given.vectors or optional_channel("vectors"),
+        dataset=Dataset(folder) if (folder / QUERIES_FILE).is_file() else None,
+    )
+    for name, wanted in (("golden.json", given.golden), ("report.json", given.report)):
+        if wanted:
+            shutil.copy(output / name, wanted)
+    (output / "golden.json").unlink()
     for name, value in manifest.metrics.items():
-        logger.info("%s %.4f", name, value)
-    print(output)
-    return TRAINED
+        measured(f"derived:{name}", value)
+    measured("validation:ndcg10", manifest.metrics["derived_ndcg10_held_out"])
 
 
 def train_and_export(
@@ -152,8 +161,10 @@ def train_and_export(
     queries: int,
     training: Training,
     teacher: Teacher | None = None,
+    vectors: Path | None = None,
+    dataset: Dataset | None = None,
 ) -> RankerManifest:
-    """Derive queries, train, and write the model, `manifest.json`, `golden.json` and `report.json` into `output`.
+    """Derive queries, train, and write the model, `manifest.json`, `golden.json`, `report.json` and `history.json`.
 
     Args:
         products: Of one catalogue.
@@ -163,15 +174,26 @@ def train_and_export(
         queries: At most how many are derived.
         training: How the ranker learns.
         teacher: Whose scores are learnt; half as many queries without labels are asked besides.
+        vectors: The products' vectors, as `embed` writes them; None: made by the encoder.
+        dataset: Whose pages shown to shoppers are learnt from, and whose queries to validate and test on are not.
 
     Raises:
         VitrineError: If the catalogue is too small to derive queries from.
     """
-    groups = derived_groups(products, encoder, queries=queries, seed=training.seed, source=source, teacher=teacher)
+    groups = derived_groups(
+        products,
+        encoder,
+        queries=queries,
+        seed=training.seed,
+        source=source,
+        teacher=teacher,
+        vectors=vectors,
+        dataset=dataset,
+    )
     learning, validation = split(groups, training)
     if len(groups) < LEAST_GROUPS or not validation:
         raise VitrineError(f"{len(products)} products gave {len(groups)} usable queries: too few to train on")
-    logger.info("training on %d lists of candidates, validating on %d", len(learning), len(validation))
+    say(f"training on {len(learning)} lists of candidates, validating on {len(validation)}")
     torch.manual_seed(training.seed)
     ranker, history = train(Ranker(FEATURE_NAMES), learning, validation, training)
     linear, _ = train(Ranker(FEATURE_NAMES, crosses=0), learning, validation, training)
@@ -187,9 +209,9 @@ def train_and_export(
     metrics["derived_ndcg10_learnt"] = round(mean_ndcg(orders["reranked"], learning), 4)
     metrics["derived_ndcg10_held_out"] = round(mean_ndcg(orders["reranked"], validation), 4)
     gap = metrics["derived_ndcg10_learnt"] - metrics["derived_ndcg10_held_out"]
-    logger.info("what it learnt is ordered %+.3f better than what it did not", gap)
+    say(f"what it learnt is ordered {gap:+.3f} better than what it did not")
     if gap > WIDEST_GAP:
-        logger.warning("that is more than %.2f: over-fitted; take more queries or a larger anchor", WIDEST_GAP)
+        say(f"that is more than {WIDEST_GAP:.2f}: over-fitted; take more queries or a larger anchor")
     manifest = _export(
         ranker,
         validation[0].features[:GOLDEN_ROWS],
@@ -199,9 +221,19 @@ def train_and_export(
         data=f"{len({group.text for group in validation})} derived queries not trained on, of {source} "
         f"({len(products):,} products)",
         seed=training.seed,
+        lineage=None
+        if dataset is None
+        else Lineage(
+            data_sha256=dataset.report["sha256"],
+            git_commit=git_commit(),
+            parameters={**asdict(training), "queries": queries},
+            seed=training.seed,
+        ),
     )
     report = {"training": asdict(training), "over_fitted": gap > WIDEST_GAP, "epochs": [asdict(one) for one in history]}
     (output / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    curve = [{"epoch": one.number, "ndcg10": one.held_out, "ndcg10_learnt": one.learnt} for one in history]
+    (output / "history.json").write_text(json.dumps(curve, indent=1) + "\n")
     return manifest
 
 
@@ -213,13 +245,19 @@ def derived_groups(
     seed: int,
     source: str,
     teacher: Teacher | None = None,
+    vectors: Path | None = None,
+    dataset: Dataset | None = None,
 ) -> list[Group]:
     """Ask a release without a ranker queries derived from its catalogue; see `train_and_export`."""
-    with candidates_release(products, encoder, source=source, say=logger.info) as (release, facts):
-        logger.info("deriving queries")
-        groups = build_groups(release, facts, derive_queries(facts, queries, seed=seed), seed=seed, teacher=teacher)
+    kept_back = held_back(dataset.folder) if dataset else frozenset()
+    with candidates_release(products, encoder, source=source, say=say, vectors=vectors) as (release, facts):
+        say("deriving queries")
+        derived = [query for query in derive_queries(facts, queries, seed=seed) if query.text not in kept_back]
+        groups = build_groups(release, facts, derived, seed=seed, teacher=teacher)
         if teacher:
             groups += unlabelled_groups(release, products, queries // 2, seed=seed, teacher=teacher)
+        if dataset:
+            groups += shown_groups(release, dataset)
         return groups
 
 
@@ -248,7 +286,28 @@ def build_groups(
                 taught = teacher(query.text, rows) if teacher else None
                 groups.append(Group(query.text, lexical, features, np.exp2(3 * worth) - 1, taught))
         if number % 500 == 0:
-            logger.info("candidates of %s of %s queries", f"{number:,}", f"{len(queries):,}")
+            say(f"candidates of {number:,} of {len(queries):,} queries")
+    return groups
+
+
+def shown_groups(release: Release, dataset: Dataset) -> list[Group]:
+    """The pages that shoppers were shown for the queries of the split train: what each product gained, corrected for
+    its place, over all pages of one query."""
+    gained: dict[str, defaultdict[int, float]] = {}
+    texts = {query.query_id: query.text for query in dataset.queries_of("train")}
+    for page in dataset.impressions:
+        if page.query_id in texts:
+            of_query = gained.setdefault(page.query_id, defaultdict(float))
+            for product_id, gain, weight in zip(page.product_ids, page.gains, page.weights, strict=True):
+                if product_id in dataset.row_of:  # not every product shown then is sold now
+                    of_query[dataset.row_of[product_id]] += gain * weight
+    groups = []
+    for query_id, of_query in gained.items():
+        rows, gains = np.array(list(of_query), dtype=np.int64), np.array(list(of_query.values()), dtype=np.float32)
+        if len(rows) and gains.max() > 0 and gains.min() < gains.max():
+            understood = understand(PreprocessRequest(query_id="0" * 32, query=texts[query_id]), release)
+            features = feature_matrix(understood, release.index.candidates(understood, rows), release.index.scale)
+            groups.append(Group(texts[query_id], False, features, gains))
     return groups
 
 
@@ -345,7 +404,7 @@ def train(
         labelled = [group for group in learning if group.gains is not None]
         history.append(Epoch(epoch, mean_ndcg(scoring(ranker), labelled), mean_ndcg(scoring(ranker), validation)))
         quality = history[-1].held_out
-        logger.info("epoch %d: nDCG@%d %.4f, of what it learns from %.4f", epoch, DEPTH, quality, history[-1].learnt)
+        say(f"epoch {epoch}: nDCG@{DEPTH} {quality:.4f}, of what it learns from {history[-1].learnt:.4f}")
         if quality > best:
             best, best_weights, best_epoch = quality, copy.deepcopy(ranker.state_dict()), epoch
         elif epoch - best_epoch >= training.patience:
@@ -397,7 +456,15 @@ def fused(features: Matrix) -> Vector:
 
 
 def _export(
-    ranker: Ranker, golden: Matrix, output: Path, *, metrics: dict[str, float], source: str, data: str, seed: int
+    ranker: Ranker,
+    golden: Matrix,
+    output: Path,
+    *,
+    metrics: dict[str, float],
+    source: str,
+    data: str,
+    seed: int,
+    lineage: Lineage | None,
 ) -> RankerManifest:
     output.mkdir(parents=True, exist_ok=True)
     _save_graph(ranker, golden, output / "ranker.onnx", "scores")
@@ -412,6 +479,7 @@ def _export(
         seed=seed,
         derived_from=f"queries derived from {source}; candidates and cosines of the encoder beside it",
         licence="that of the catalogue it was trained on",
+        lineage=lineage,
         made_at=datetime.now(UTC).replace(microsecond=0),
         versions={"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in ("torch", "onnx", "numpy", "faiss-cpu", "tantivy")},
@@ -457,20 +525,22 @@ def _save_graph(module: torch.nn.Module, example: Matrix, path: Path, output_nam
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sagemaker_jobs.train_ranker", description=__doc__)
     parser.add_argument("--catalogue", type=Path, metavar="DIR", help="default: $SM_CHANNEL_CATALOGUE")
-    parser.add_argument("--models", type=Path, metavar="DIR", help="default: $SM_CHANNEL_MODELS, or those that ship")
+    parser.add_argument("--encoder", type=Path, metavar="DIR", help="default: $SM_CHANNEL_ENCODER, or that which ships")
+    parser.add_argument("--vectors", type=Path, metavar="DIR", help="what embed wrote; default: $SM_CHANNEL_VECTORS")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: $SM_MODEL_DIR")
     parser.add_argument("--queries", type=int, default=QUERIES, help="at most how many are derived")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--teacher", type=Path, metavar="DIR", help="what train_teacher wrote; $SM_CHANNEL_TEACHER")
     parser.add_argument(
-        "--teacher", type=Path, metavar="DIR", help="what train_teacher wrote; default: learn the labels"
+        "--loss",
+        choices=get_args(Loss),
+        default="labels",
+        help="what is learnt: labels and what shoppers did, or a teacher's scores, in either of two ways",
     )
-    parser.add_argument("--loss", choices=("listwise", "mse"), default="listwise", help="how a teacher is learnt from")
     parser.add_argument("--report", type=Path, metavar="FILE", help="also write how well each epoch ordered, as JSON")
     parser.add_argument("--golden", type=Path, metavar="FILE", help="also write features and torch's scores, for tests")
     return parser
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.ERROR, format="%(message)s")  # the exporter talks at length
-    logger.setLevel(logging.INFO)
     sys.exit(main())
