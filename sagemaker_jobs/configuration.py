@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from relevance.errors import VitrineError
-from sagemaker_jobs.graph import KINDS, STEPS, Step
+from sagemaker_jobs.graph import GATE, KINDS, STEPS, Step
 
 FOLDER = Path(__file__).with_name("configurations")
 DEFAULT = "small"
@@ -89,6 +89,8 @@ def _skipped(file: Path, given: Any, by_name: Mapping[str, Step]) -> tuple[str, 
     for name in given:
         if name not in by_name:
             raise ConfigurationRefused(f"{file}: {SKIP}: {name} is no step, expected {_one_of(by_name)}")
+        if name == GATE[0]:
+            raise ConfigurationRefused(f"{file}: {SKIP}: {name} decides whether a release is registered")
     for step in by_name.values():
         for channel, source in step.inputs.items():
             if source in given and step.name not in given and channel not in step.optional:

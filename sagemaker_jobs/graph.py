@@ -102,13 +102,22 @@ STEPS: tuple[Step, ...] = (
         machine="gpu",
         metrics=("train:loss", "validation:overlap10"),
         interruptible=True,
-        parameters={"layers": "of the student", "epochs": "over its texts", "seed": "of all that is drawn"},
+        parameters={
+            "layers": "of the student",
+            "queries": "at most how many texts it is taught on",
+            "epochs": "over its texts",
+            "seed": "of all that is drawn",
+        },
     ),
     Step(
         "compress",
         {"dataset": "prepare", "encoder": "train_encoder", "student": "distil", "vectors": "embed"},
         metrics=("compress:overlap10", "compress:megabytes", "compress:milliseconds"),
-        parameters={"seed": "of all that is drawn"},
+        parameters={
+            "queries": "at most how many texts it learns to compute in eight bits on",
+            "steps": "of each such learning; 0 for compression without any",
+            "seed": "of all that is drawn",
+        },
     ),
     Step(
         "categorise",
@@ -161,6 +170,7 @@ KINDS: Mapping[str, type[int | float | str]] = MappingProxyType(
         "learning-rate": float,
         "keep": float,
         "layers": int,
+        "steps": int,
         "seed": int,
     }
 )

@@ -53,6 +53,7 @@ def test_a_step_that_the_others_can_do_without_may_be_skipped(tmp_path):
         ("skip = 'train_teacher'", "skip is 'train_teacher', expected a list of steps"),
         ("skip = ['teacher']", "skip: teacher is no step"),
         ("skip = ['embed']", "skip: distil cannot do without the result of embed"),
+        ("skip = ['evaluate']", "skip: evaluate decides whether a release is registered"),
         ("[prepare", "mine.toml: "),
     ],
 )
