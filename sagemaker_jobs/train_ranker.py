@@ -190,9 +190,28 @@ def train_and_export(
         vectors=vectors,
         dataset=dataset,
     )
+    lineage = None
+    if dataset is not None:
+        lineage = Lineage(
+            data_sha256=dataset.report["sha256"],
+            git_commit=git_commit(),
+            parameters={**asdict(training), "queries": queries},
+            seed=training.seed,
+        )
+    return train_on(groups, output, products=len(products), source=source, training=training, lineage=lineage)
+
+
+def train_on(
+    groups: Sequence[Group], output: Path, *, products: int, source: str, training: Training, lineage: Lineage | None
+) -> RankerManifest:
+    """Train on lists of candidates that are there already, and write what `train_and_export` does.
+
+    Raises:
+        VitrineError: If they are too few.
+    """
     learning, validation = split(groups, training)
     if len(groups) < LEAST_GROUPS or not validation:
-        raise VitrineError(f"{len(products)} products gave {len(groups)} usable queries: too few to train on")
+        raise VitrineError(f"{products} products gave {len(groups)} usable queries: too few to train on")
     say(f"training on {len(learning)} lists of candidates, validating on {len(validation)}")
     torch.manual_seed(training.seed)
     ranker, history = train(Ranker(FEATURE_NAMES), learning, validation, training)
@@ -219,16 +238,9 @@ def train_and_export(
         metrics=metrics,
         source=source,
         data=f"{len({group.text for group in validation})} derived queries not trained on, of {source} "
-        f"({len(products):,} products)",
+        f"({products:,} products)",
         seed=training.seed,
-        lineage=None
-        if dataset is None
-        else Lineage(
-            data_sha256=dataset.report["sha256"],
-            git_commit=git_commit(),
-            parameters={**asdict(training), "queries": queries},
-            seed=training.seed,
-        ),
+        lineage=lineage,
     )
     report = {"training": asdict(training), "over_fitted": gap > WIDEST_GAP, "epochs": [asdict(one) for one in history]}
     (output / "report.json").write_text(json.dumps(report, indent=1) + "\n")
