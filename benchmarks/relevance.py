@@ -16,13 +16,13 @@ import tantivy
 from benchmarks.judgments import Judgments, read_judgments, usable
 from benchmarks.results_file import read_arguments, write_results
 from relevance.arrays import Rows
-from relevance.contracts.api import SearchParameters
 from relevance.contracts.stages import PreprocessRequest, UnderstoodQuery
 from relevance.index.vectors import VectorIndex
 from relevance.metrics import paired_bootstrap
 from relevance.quality import DEPTH, Quality, mean_quality, quality
 from relevance.release import Release, open_release
-from relevance.search import InProcess, search, understand
+from relevance.search import understand
+from sagemaker_jobs.answers import answering
 
 SEED = 20261122
 
@@ -60,6 +60,7 @@ def textbook_bm25(release: Release) -> Engine:
 
 def engines(release: Release, folder: Path) -> dict[str, Engine]:
     """The baseline, and each stage of one search on its own."""
+    answered = answering(release)
     vectors = VectorIndex.open(folder / "index" / "vectors.faiss")
 
     def understood(query: str) -> UnderstoodQuery:
@@ -81,15 +82,9 @@ def engines(release: Release, folder: Path) -> dict[str, Engine]:
         return ids(release.index.retrieve(understood(query), DEPTH).rows)
 
     def reranked(query: str) -> list[str]:
-        answer = search(
-            SearchParameters(query=query, hits_per_page=DEPTH, attributes_to_retrieve=["objectID"]),
-            release,
-            InProcess(release),
-            query_id="0" * 32,
-            index_name="products",
-        )
-        assert not answer.degraded, f"{query!r} went without {answer.degraded}"
-        return [hit["objectID"] for hit in answer.hits]
+        answer = answered(query)
+        assert not answer.lost, f"{query!r} went without {answer.lost}"
+        return list(answer.product_ids)
 
     asked: dict[str, Engine] = {
         "bm25": textbook_bm25(release),
