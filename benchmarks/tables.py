@@ -293,6 +293,51 @@ def rankers_table(results: Results) -> str:
     )
 
 
+def categories_table(results: Results) -> str:
+    """How well categories are told from texts: of products, of queries, and what careless measuring would show."""
+
+    def believed(found: Results) -> str:
+        return f"{found['all']['coverage']:.0%} at {found['all']['precision']:.2f}"
+
+    catalogues = results["catalogues"]
+    products = [
+        [
+            each["what"],
+            f"{each['products']:,}",
+            f"{each['categories']}",
+            f"{each['held_out']['accuracy']:.3f}",
+            f"{each['held_out']['macro_f1']:.3f}",
+            f"{each['held_out']['broadest_level']['accuracy']:.3f}",
+            f"{each['held_out']['most_frequent']:.3f}",
+            f"{each['held_out']['calibration_error']:.3f}",
+            believed(each["held_out"]["believed"]),
+            believed(each["missing_at_random"]),
+        ]
+        for each in catalogues
+    ]
+    queries = [
+        [
+            each["what"],
+            f"{each['queries']['queries']}",
+            f"{each['queries']['accuracy']:.3f}",
+            believed(each["queries"]["believed"]),
+        ]
+        for each in catalogues
+        if each["queries"]["queries"]
+    ]
+    careless = [[each["what"], f"{each['accuracy']:.3f}", f"{each['macro_f1']:.3f}"] for each in results["flattered"]]
+    heads = ["products", "categories", "accuracy", "macro-F1", "broadest level", "most frequent", "calibration error"]
+    filled = ["filled in, new kinds", "filled in, missing at random"]
+    machine = results["machine"]
+    return (
+        f"{_table(['products held out with their kind', *heads, *filled], products)}\n"
+        f"{_table(['derived queries', 'queries', 'accuracy', 'believed'], queries)}\n"
+        f"{_table(['Complete Journey, titles of kind and size', 'accuracy', 'macro-F1'], careless)}\n"
+        "Filled in: the share that gets a category, at the precision of these. "
+        f"{results['date']}, code {results['code']}, {machine['processor']}, {machine['cores']} cores, Python {machine['python']}.\n"
+    )
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "relevance": relevance_table,
     "latency": latency_table,
@@ -306,6 +351,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "peers": peers_table,
     "scale": scale_table,
     "rankers": rankers_table,
+    "categories": categories_table,
 }
 
 

@@ -9,7 +9,6 @@ No search uses it yet: knowing the kind of product that a query asks for did not
 
 import io
 import zipfile
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,38 +84,37 @@ class CategoryClassifier:
         Returns:
             n times: a category and its probability; None where none reaches the manifest's threshold.
         """
-        threshold = self.manifest.threshold
-        if threshold is None:
-            return [None] * len(vectors)
-        return [self.narrowest(row, threshold) for row in self.probabilities(vectors)]
+        return self.narrowest(self.probabilities(vectors))
 
-    def narrowest(self, probabilities: Vector, threshold: float) -> tuple[CategoryPath, float] | None:
-        """The narrowest category whose probability is at least the threshold, with that; None without one.
-
-        A broad category is as likely as all those in it together.
-
-        Args:
-            probabilities: Shape (c,).
-            threshold: In (0, 1].
-        """
-        best = int(probabilities.argmax())
-        if probabilities[best] >= threshold:
-            return self.manifest.categories[best], float(probabilities[best])
-        for level in self._broader:
-            path, places = max(level.items(), key=lambda held: float(probabilities[held[1]].sum()))
-            likely = float(probabilities[places].sum())
-            if likely >= threshold:
-                return path, min(likely, 1.0)
-        return None
+    def narrowest(self, probabilities: Matrix) -> list[tuple[CategoryPath, float] | None]:
+        """As `surely`, of probabilities, shape (n, c). A broad category is as likely as all those in it together."""
+        found: list[tuple[CategoryPath, float] | None] = [None] * len(probabilities)
+        if self.manifest.threshold is None:
+            return found
+        open_rows = np.arange(len(probabilities))
+        for paths, within in self._levels:
+            likely = probabilities[open_rows] @ within
+            best = likely.argmax(axis=1)
+            sure = likely[np.arange(len(open_rows)), best]
+            for row, place, share in zip(open_rows.tolist(), best.tolist(), sure.tolist(), strict=True):
+                if share >= self.manifest.threshold:
+                    found[row] = paths[place], min(share, 1.0)
+            open_rows = open_rows[sure < self.manifest.threshold]
+        return found
 
     @cached_property
-    def _broader(self) -> list[dict[CategoryPath, list[int]]]:
-        """Categories that hold others, the narrowest level first, each with the places of those it holds."""
-        levels: dict[int, dict[CategoryPath, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for place, path in enumerate(self.manifest.categories):
-            for depth in range(1, len(path) + 1):
-                levels[depth][path[:depth]].append(place)
-        return [dict(levels[depth]) for depth in sorted(levels, reverse=True)]
+    def _levels(self) -> list[tuple[list[CategoryPath], Matrix]]:
+        """What may be said, the narrowest first: categories, and which of the c they hold, shape (c, categories).
+
+        First the c themselves, then for each depth, from the deepest up, all that is that broad.
+        """
+        known = self.manifest.categories
+        levels = [(list(known), np.eye(len(known), dtype=np.float32))]
+        for depth in range(max(map(len, known)), 0, -1):
+            paths = sorted({path[:depth] for path in known if len(path) >= depth})
+            within = [[path[:depth] == broad for broad in paths] for path in known]
+            levels.append((paths, np.array(within, dtype=np.float32)))
+        return levels
 
 
 def softmax(scores: Matrix) -> Matrix:

@@ -80,8 +80,7 @@ _CHUNK = 4096
 class Examples:
     """n products to learn from, each with one of c categories."""
 
-    paths: Sequence[CategoryPath]
-    """As the shop says."""
+    products: Sequence[Product]
     classes: Sequence[CategoryPath]
     """The c categories that are learnt."""
     labels: Rows
@@ -236,7 +235,7 @@ def examples_of(products: Sequence[Product], encoder: TextEncoder, report: dict[
     )
     say(f"encoded {len(rows):,} products without their categories in {time.monotonic() - began:.0f} s")
     folds = family_folds(labels, [family[row] for row in rows], seed=seed)
-    return Examples([paths[row] for row in rows], classes, labels, folds, vectors)
+    return Examples([known[row] for row in rows], classes, labels, folds, vectors)
 
 
 def _reason(known: Sequence[Product], classes: Sequence[CategoryPath]) -> str:
@@ -273,14 +272,12 @@ def _chosen(examples: Examples, report: dict[str, Any]) -> tuple[float, float, f
 
 def _measured_on(examples: Examples, held_out: Mask, scores: Matrix, classifier: CategoryClassifier) -> dict[str, Any]:
     """How the classifier without these products fares on them."""
-    manifest = classifier.manifest
     right, taken = examples.labels[held_out], scores.argmax(axis=1)
-    paths = [examples.paths[row] for row in np.flatnonzero(held_out).tolist()]
+    paths = [examples.products[row].categories for row in np.flatnonzero(held_out).tolist()]
     named, named_taken = ([examples.classes[label] for label in side.tolist()] for side in (right, taken))
     broadest = sorted({path[:1] for path in (*named, *named_taken)})
     broad, broad_taken = (np.array([broadest.index(path[:1]) for path in side]) for side in (named, named_taken))
-    probabilities = softmax(scores / manifest.temperature)
-    found = [classifier.narrowest(row, manifest.threshold) if manifest.threshold else None for row in probabilities]
+    probabilities = softmax(scores / classifier.manifest.temperature)
     return {
         "products": len(right),
         "accuracy": accuracy(right, taken),
@@ -293,7 +290,7 @@ def _measured_on(examples: Examples, held_out: Mask, scores: Matrix, classifier:
         },
         "calibration_error": calibration_error(probabilities, right),
         "calibration_error_before": calibration_error(softmax(scores), right),
-        "believed": believed(paths, found),
+        "believed": believed(paths, classifier.narrowest(probabilities)),
         "by_category": [
             {"category": list(examples.classes[label]), **asdict(score)}
             for label, score in scores_by_label(right, taken).items()

@@ -23,6 +23,7 @@ def confusion_plot(right: Sequence[CategoryPath], taken: Sequence[CategoryPath],
 
     if len(set(right) | set(taken)) > MOST_SHOWN:
         right, taken = [path[:1] for path in right], [path[:1] for path in taken]
+        title = f"{title}; shown: their broadest level"
     counted = Counter(right)
     shown = sorted(counted, key=lambda path: (-counted[path], path))[:MOST_SHOWN]
     place = {path: row for row, path in enumerate(shown)}
