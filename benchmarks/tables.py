@@ -334,7 +334,8 @@ def categories_table(results: Results) -> str:
         f"{_table(['derived queries', 'queries', 'accuracy', 'believed'], queries)}\n"
         f"{_table(['Complete Journey, titles of kind and size', 'accuracy', 'macro-F1'], careless)}\n"
         "Filled in: the share that gets a category, at the precision of these. "
-        f"{results['date']}, code {results['code']}, {machine['processor']}, {machine['cores']} cores, Python {machine['python']}.\n"
+        f"{results['date']}, code {results['code']}, {machine['processor']}, "
+        f"{machine['cores']} cores, Python {machine['python']}.\n"
     )
 
 
