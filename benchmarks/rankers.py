@@ -203,7 +203,7 @@ def main() -> int:
     parser.add_argument("--queries", type=int, default=QUERIES, help="derived, at most")
     given = read_arguments(__doc__, parser)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("train_ranker").setLevel(logging.INFO)  # says how far it is
+    logging.getLogger("vitrine.job").setLevel(logging.INFO)  # says how far it is
     with (given.catalogue / "products.jsonl").open("rb") as file:
         products = read_catalogue(file).products
     rated = Rated(open_release(given.release), usable(read_judgments(given.data)))

@@ -14,6 +14,7 @@ from relevance.contracts.products import Product
 from relevance.index.vectors import VectorIndex
 from relevance.release import Release, open_release
 from sagemaker_jobs.build_release import build_release
+from sagemaker_jobs.dataset import QUERIES, Dataset
 from sagemaker_jobs.derive_queries import CatalogueFacts
 from sagemaker_jobs.product_neighbours import product_neighbours
 
@@ -28,7 +29,13 @@ def catalogue_in(folder: Path) -> tuple[Sequence[Product], str]:
 
 @contextmanager
 def candidates_release(
-    products: Sequence[Product], encoder: Path, *, source: str, say: Callable[[str], None], threads: int = 2
+    products: Sequence[Product],
+    encoder: Path,
+    *,
+    source: str,
+    say: Callable[[str], None],
+    threads: int = 2,
+    vectors: Path | None = None,
 ) -> Iterator[tuple[Release, CatalogueFacts]]:
     """A release without a ranker, and what is known of its products; its folder is gone after the block.
 
@@ -38,13 +45,25 @@ def candidates_release(
         source: The catalogue in words.
         say: Told what is going on.
         threads: How many products are encoded at once.
+        vectors: The products' vectors, as `embed` writes them; None: made by the encoder.
 
     Raises:
         CatalogueError: If there are no products.
+        ReleaseRefused: If the vectors are not of the encoder's space.
     """
     with tempfile.TemporaryDirectory() as scratch:
         models = Path(scratch) / "models"
         shutil.copytree(encoder, models / "encoder")
-        folder = build_release(products, models, Path(scratch), described=source, say=say, threads=threads)
-        vectors = VectorIndex.open(folder / "index" / "vectors.faiss").take(np.arange(len(products)))
-        yield open_release(folder), CatalogueFacts(products, product_neighbours(products, vectors))
+        folder = build_release(
+            products, models, Path(scratch), described=source, say=say, threads=threads, vectors=vectors
+        )
+        indexed = VectorIndex.open(folder / "index" / "vectors.faiss").take(np.arange(len(products)))
+        yield open_release(folder), CatalogueFacts(products, product_neighbours(products, indexed))
+
+
+def held_back(folder: Path) -> frozenset[str]:
+    """The queries that a data set keeps to validate and to test on, which a job that derives its own must not learn
+    from; none in the folder of a catalogue alone."""
+    if not (folder / QUERIES).is_file():
+        return frozenset()
+    return frozenset(query.text for query in Dataset(folder).queries if query.split != "train")

@@ -53,3 +53,7 @@ class Checkpoints:
         """The job is done; the next one begins anew."""
         if self._file is not None:
             self._file.unlink(missing_ok=True)
+
+
+NONE_KEPT = Checkpoints(None, {})
+"""Of a job that begins anew each time."""

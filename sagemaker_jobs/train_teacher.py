@@ -8,12 +8,11 @@ takes about 20 minutes on one thread for 20,000 products and ships with nothing:
 
 import argparse
 import copy
-import logging
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence, Set
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +34,12 @@ from relevance.release import Release
 from relevance.release_files import file_entry
 from relevance.search import RERANK_LIMIT, understand
 from sagemaker_jobs.build_release import ARTEFACTS
-from sagemaker_jobs.candidates_release import candidates_release, catalogue_in
+from sagemaker_jobs.candidates_release import candidates_release, catalogue_in, held_back
+from sagemaker_jobs.checkpoints import NONE_KEPT, Checkpoints
 from sagemaker_jobs.derive_queries import CatalogueFacts, DerivedQuery, derive_queries
-from sagemaker_jobs.folders import channel, model_folder
+from sagemaker_jobs.folders import channel, checkpoint_folder, model_folder, optional_channel
+from sagemaker_jobs.job import measured, run, say
 
-logger = logging.getLogger("train_teacher")
-
-TRAINED, NOT_TRAINED = 0, 1
 QUERIES = 7000
 LEAST_QUERIES = 20
 RIGHT, WRONG = 0.8, 0.25
@@ -111,28 +109,26 @@ class Lesson:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
+    return run("train_teacher", _job, arguments)
+
+
+def _job(arguments: Sequence[str] | None) -> None:
     given = _parser().parse_args(arguments)
-    try:
-        folder = given.catalogue or channel("catalogue")
-        encoder = (given.models or channel("models", ARTEFACTS)) / "encoder"
-        output = given.output or model_folder()
-        products, source = catalogue_in(folder)
-        manifest = train_teacher(
-            products,
-            encoder,
-            given.base or original_folder(),
-            output,
-            source=source,
-            queries=given.queries,
-            training=Training(seed=given.seed, threads=given.threads),
-        )
-    except (VitrineError, OSError) as error:
-        print(f"train_teacher: {error}", file=sys.stderr)
-        return NOT_TRAINED
+    folder = given.catalogue or channel("catalogue")
+    products, source = catalogue_in(folder)
+    manifest = train_teacher(
+        products,
+        given.encoder or channel("encoder", ARTEFACTS / "encoder"),
+        given.base or optional_channel("base") or original_folder(),
+        given.output or model_folder(),
+        source=source,
+        queries=given.queries,
+        training=Training(seed=given.seed, threads=given.threads),
+        checkpoints=given.checkpoints or checkpoint_folder(),
+        without=held_back(folder),
+    )
     for name, value in manifest.metrics.items():
-        logger.info("%s %.4f", name, value)
-    print(output)
-    return TRAINED
+        measured(f"derived:{name}", value)
 
 
 def train_teacher(
@@ -144,6 +140,8 @@ def train_teacher(
     source: str,
     queries: int,
     training: Training,
+    checkpoints: Path | None = None,
+    without: Set[str] = frozenset(),
 ) -> CrossEncoderManifest:
     """Derive queries, train, and save the teacher in `output`, which is not touched before.
 
@@ -155,20 +153,22 @@ def train_teacher(
         source: The catalogue in words.
         queries: At most how many are derived.
         training: How the teacher learns.
+        checkpoints: Where the state is kept after each evaluation; None for nowhere.
+        without: Queries that must not be learnt from.
 
     Raises:
-        VitrineError: If `base` lacks a file, the catalogue is empty or too small to derive queries from, or the
-                training diverges.
+        VitrineError: If `base` lacks a file, the catalogue is empty or too small to derive queries from, the
+            checkpoint is damaged or of another training, or the training diverges.
     """
     torch.set_num_threads(training.threads)
     torch.manual_seed(training.seed)
     teacher = CrossEncoder.from_encoder(base)  # first, because it fails at once where the rest fails after minutes
-    with candidates_release(products, encoder, source=source, say=logger.info, threads=training.threads) as (
+    with candidates_release(products, encoder, source=source, say=say, threads=training.threads) as (
         release,
         facts,
     ):
-        logger.info("deriving queries")
-        derived = derive_queries(facts, queries, seed=training.seed)
+        say("deriving queries")
+        derived = [query for query in derive_queries(facts, queries, seed=training.seed) if query.text not in without]
         lessons = build_lessons(release, facts, derived, seed=training.seed)
     learning, held_out = split(lessons, training)
     if len(lessons) < LEAST_QUERIES or not learning or not held_out:
@@ -176,17 +176,19 @@ def train_teacher(
             f"{len(products):,} products gave {len(lessons)} usable queries of the {queries:,} asked for: "
             f"expected at least {LEAST_QUERIES}, of more than one kind of product, to train on"
         )
-    logger.info("training on %s queries, %s held out", f"{len(learning):,}", f"{len(held_out):,}")
+    say(f"training on {len(learning):,} queries, {len(held_out):,} held out")
     texts = [embedding_text(product) for product in products]
     fused = [-np.arange(len(lesson.retrieved.rows[:EVALUATED]), dtype=np.float32) for lesson in held_out]
     metrics = {
         "derived_ndcg10.fused": mean_ndcg(fused, held_out),
         "derived_ndcg10.untrained": evaluate(teacher, texts, held_out),
     }
-    logger.info("before training: nDCG@10 %.4f", metrics["derived_ndcg10.untrained"])
-    metrics["derived_ndcg10.teacher"] = train(teacher, texts, learning, held_out, training)
+    say(f"before training: nDCG@10 {metrics['derived_ndcg10.untrained']:.4f}")
+    kept = Checkpoints(checkpoints, {**asdict(training), "queries": [lesson.query.text for lesson in learning]})
+    metrics["derived_ndcg10.teacher"] = train(teacher, texts, learning, held_out, training, kept)
+    kept.forget()
     if metrics["derived_ndcg10.teacher"] <= metrics["derived_ndcg10.untrained"]:
-        logger.warning("the teacher orders products no better than before it was trained: give it more queries")
+        say("the teacher orders products no better than before it was trained: give it more queries")
     return teacher.save(
         output,
         trained_on=f"{len(learning):,} queries derived from {source} ({len(products):,} products); "
@@ -218,7 +220,7 @@ def build_lessons(
             strangers = generator.integers(len(relevance), size=STRANGERS_KEPT)
             lessons.append(Lesson(query, retrieved, Graded.of(right, relevance), Graded.of(strangers, relevance)))
         if number % 500 == 0 or number == len(queries):
-            logger.info("candidates of queries: %s", pace(number, len(queries), time.monotonic() - begun))
+            say(f"candidates of queries: {pace(number, len(queries), time.monotonic() - begun)}")
     return lessons
 
 
@@ -245,6 +247,7 @@ def train(
     learning: Sequence[Lesson],
     held_out: Sequence[Lesson],
     training: Training,
+    checkpoints: Checkpoints = NONE_KEPT,
 ) -> float:
     """Fit the teacher in place and keep the weights that ordered the queries held out best.
 
@@ -259,6 +262,7 @@ def train(
         learning: Queries to learn from.
         held_out: Queries to evaluate on.
         training: How it learns.
+        checkpoints: What an interrupted training goes on from.
 
     Returns:
         The nDCG@10 of the queries held out, in [0, 1].
@@ -270,7 +274,6 @@ def train(
         Cao et al., Learning to Rank: From Pairwise Approach to Listwise Approach (ICML 2007), with gains for
         probabilities.
     """
-    generator = np.random.default_rng(training.seed)
     steps = max(1, round(training.epochs * len(learning) / training.queries_per_step))
     evaluated_after = {round(steps * part / training.evaluations) for part in range(1, training.evaluations + 1)}
     reported_every = max(1, steps // 40)
@@ -280,13 +283,20 @@ def train(
         optimiser, lambda step: min(1, (step + 1) / warm_up) * max(0.02, 1 - step / steps)
     )
     best, best_weights, unimproved = -math.inf, teacher.state_dict(), 0
-    queue: list[int] = []
+    first = 1
+    if (state := checkpoints.last()) is not None:
+        teacher.load_state_dict(state["teacher"])
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        best, best_weights, unimproved = state["best"], state["best_weights"], state["unimproved"]
+        first = state["step"] + 1
+        torch.set_rng_state(state["dropout"])
+        say(f"going on from step {state['step']} of {steps}")
     begun, pairs_read, losses = time.monotonic(), 0, 0.0
     teacher.train()
-    for step in range(1, steps + 1):
-        while len(queue) < training.queries_per_step:
-            queue += generator.permutation(len(learning)).tolist()
-        taken = [queue.pop(0) for _ in range(training.queries_per_step)]
+    for step in range(first, steps + 1):
+        generator = np.random.default_rng((training.seed, step))
+        taken = _taken(len(learning), training, step)
         lists = [draw_candidates(learning[at], training.candidates, generator) for at in taken]
         pairs = [pair for at, graded in zip(taken, lists, strict=True) for pair in _pairs(learning[at], graded, texts)]
         with reduced_precision():
@@ -305,25 +315,43 @@ def train(
         pairs_read, losses = pairs_read + len(pairs), losses + loss.item()
         if step % reported_every == 0:
             seconds = time.monotonic() - begun
-            logger.info(
-                "steps: %s; %.0f pairs/s; loss %.4f",
-                pace(step, steps, seconds),
-                pairs_read / seconds,
-                losses / reported_every,
-            )
+            say(f"steps: {pace(step - first + 1, steps - first + 1, seconds)}; {pairs_read / seconds:.0f} pairs/s")
+            measured("train:loss", losses / reported_every, step=step)
             losses = 0.0
         if step in evaluated_after:
             quality = evaluate(teacher, texts, held_out)
-            logger.info("step %d: nDCG@10 %.4f", step, quality)
+            measured("validation:ndcg10", quality, step=step)
             unimproved += 1
             if quality > best:
                 best, best_weights, unimproved = quality, copy.deepcopy(teacher.state_dict()), 0
-            elif unimproved == training.patience:
-                logger.info("%d evaluations without a better one: enough", unimproved)
+            checkpoints.keep(
+                {
+                    "teacher": teacher.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "best": best,
+                    "best_weights": best_weights,
+                    "unimproved": unimproved,
+                    "dropout": torch.get_rng_state(),
+                    "step": step,
+                }
+            )
+            if unimproved == training.patience:
+                say(f"{unimproved} evaluations without a better one: enough")
                 break
     teacher.load_state_dict(best_weights)
     teacher.eval()
     return best
+
+
+def _taken(lessons: int, training: Training, step: int) -> list[int]:
+    """Which lessons a step learns from: all of them once before any comes again, in an order that depends on the seed
+    and the round alone, so that a training that was interrupted goes on with the same."""
+    first = (step - 1) * training.queries_per_step
+    return [
+        int(np.random.default_rng((training.seed, at // lessons)).permutation(lessons)[at % lessons])
+        for at in range(first, first + training.queries_per_step)
+    ]
 
 
 def loss_of(scores: Tensor, relevance: Sequence[Tensor]) -> Tensor:
@@ -412,9 +440,10 @@ def _from(least: int) -> Callable[[str], int]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sagemaker_jobs.train_teacher", description=__doc__)
     parser.add_argument("--catalogue", type=Path, metavar="DIR", help="default: $SM_CHANNEL_CATALOGUE")
-    parser.add_argument("--models", type=Path, metavar="DIR", help="default: $SM_CHANNEL_MODELS, or those that ship")
+    parser.add_argument("--encoder", type=Path, metavar="DIR", help="default: $SM_CHANNEL_ENCODER, or that which ships")
     parser.add_argument("--base", type=Path, metavar="DIR", help="the BERT to start from; default: all-MiniLM-L6-v2")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: $SM_MODEL_DIR")
+    parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="default: $SM_CHECKPOINT_DIR, or none are kept")
     parser.add_argument("--queries", type=_from(1), default=QUERIES, help="at most how many are derived")
     parser.add_argument("--seed", type=_from(0), default=1)
     parser.add_argument("--threads", type=_from(1), default=1, help="another number makes another teacher")
@@ -422,6 +451,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.ERROR, format="%(message)s")  # transformers talks at length
-    logger.setLevel(logging.INFO)
     sys.exit(main())

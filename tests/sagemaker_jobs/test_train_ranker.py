@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -7,13 +8,29 @@ pytest.importorskip("torch")
 
 import torch
 
+from relevance.contracts.training import ImpressionLine
 from relevance.errors import VitrineError
 from relevance.features import FEATURE_NAMES
 from relevance.onnx_scorer import OnnxScorer
+from relevance.release import open_release
 from sagemaker_jobs import train_ranker
 from sagemaker_jobs.build_release import ARTEFACTS
-from sagemaker_jobs.train_ranker import Group, Training, mean_ndcg, scoring, split, train, train_and_export
+from sagemaker_jobs.dataset import Dataset, jsonl
+from sagemaker_jobs.train_ranker import (
+    Group,
+    Training,
+    mean_ndcg,
+    scoring,
+    shown_groups,
+    split,
+    train,
+    train_and_export,
+)
+from tests.builders import a_release
 from tests.sagemaker_jobs.derived_shop import made_up_shop
+from tests.sagemaker_jobs.learning_data import a_dataset
+
+AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 COVERAGE, FUSED = FEATURE_NAMES.index("coverage"), FEATURE_NAMES.index("fused")
 
@@ -160,3 +177,25 @@ def test_the_same_seed_trains_the_same_ranker():
         scores.append(scoring(ranker)(groups[0].features))
 
     np.testing.assert_array_equal(*scores)
+
+
+def test_pages_that_were_shown_are_learnt_from_by_what_they_gained(tmp_path):
+    dataset = a_dataset(tmp_path)
+    release = open_release(a_release(tmp_path / "release", products=dataset.products))
+    ids = tuple(product.product_id for product in dataset.products[:3])
+    trained_on = dataset.queries_of("train")[0]
+    pages = [
+        ImpressionLine(query_id=query.query_id, at=AT, product_ids=(*ids, "gone"), gains=gains, weights=(1, 2, 4, 1))
+        for query, gains in (
+            (trained_on, (1.0, 0.0, 1.0, 5.0)),
+            (trained_on, (0.0, 1.0, 0.0, 0.0)),
+            (dataset.queries_of("test")[0], (1.0, 0.0, 0.0, 0.0)),
+        )
+    ]
+    (tmp_path / "impressions.jsonl").write_text("".join(jsonl(pages)))
+
+    (group,) = shown_groups(release, Dataset(tmp_path))
+
+    assert group.text == trained_on.text
+    assert group.gains.tolist() == [1.0, 2.0, 4.0]  # over both pages, by the weights of the places
+    assert group.features.shape == (3, len(FEATURE_NAMES))

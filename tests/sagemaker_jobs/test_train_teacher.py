@@ -13,9 +13,8 @@ from relevance.product_text import embedding_text  # noqa: E402
 from sagemaker_jobs import train_teacher as job  # noqa: E402
 from sagemaker_jobs.build_release import ARTEFACTS  # noqa: E402
 from sagemaker_jobs.derive_queries import DerivedQuery  # noqa: E402
+from sagemaker_jobs.job import DONE, STOPPED  # noqa: E402
 from sagemaker_jobs.train_teacher import (  # noqa: E402
-    NOT_TRAINED,
-    TRAINED,
     Graded,
     Lesson,
     Training,
@@ -237,7 +236,9 @@ def test_the_job_reads_a_folder_and_from_the_same_seed_writes_the_same_teacher(
         ]
     )
 
-    assert (status, capsys.readouterr().out) == (TRAINED, f"{output}\n")
+    assert status == DONE
+    metrics = [json.loads(line) for line in capsys.readouterr().err.splitlines() if '"metric"' in line]
+    assert "validation:ndcg10" in {line["metric"] for line in metrics}
     manifest = CrossEncoderManifest.model_validate_json((output / "manifest.json").read_bytes())
     assert "a shop made up" in manifest.trained_on
     assert (manifest.files, manifest.metrics) == (first[1].files, first[1].metrics)
@@ -246,7 +247,7 @@ def test_the_job_reads_a_folder_and_from_the_same_seed_writes_the_same_teacher(
 def test_a_job_without_its_catalogue_says_so(tmp_path, capsys):
     status = main(["--catalogue", str(tmp_path), "--output", str(tmp_path / "teacher")])
 
-    assert status == NOT_TRAINED
+    assert status == STOPPED
     assert "products.jsonl" in capsys.readouterr().err
 
 
@@ -256,3 +257,22 @@ def test_a_number_that_cannot_be_is_refused(argument, capsys):
         main(argument)
 
     assert "expected a whole number from" in capsys.readouterr().err
+
+
+def test_an_interrupted_training_goes_on_where_it_stood(base, first, tmp_path, monkeypatch):
+    def interrupted(lessons, training, step):
+        if step > 7:
+            raise KeyboardInterrupt
+        return taken(lessons, training, step)
+
+    options = {"source": "a made-up shop", "queries": 80, "training": FAST, "checkpoints": tmp_path / "kept"}
+    taken = job._taken
+    monkeypatch.setattr(job, "_taken", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_teacher(made_up_shop(), ARTEFACTS / "encoder", base, tmp_path / "teacher", **options)
+    monkeypatch.setattr(job, "_taken", taken)
+
+    manifest = train_teacher(made_up_shop(), ARTEFACTS / "encoder", base, tmp_path / "teacher", **options)
+
+    assert manifest.files == first[1].files
+    assert not list((tmp_path / "kept").iterdir())
