@@ -35,6 +35,8 @@ PATTERNS: Mapping[Pattern, float] = {
 }
 """What is drawn how often; short queries rule, as in shops."""
 
+PATIENCE = 1000
+"""Draws in a row that bring nothing new, before a catalogue has no more to ask."""
 LONGEST_PHRASE = 3
 PREPOSITIONS = frozenset(analyse("for with and in to from of w by on or inc incl per the a"))
 _SEVERAL_BRANDS = 3
@@ -249,12 +251,14 @@ def derive_queries(facts: CatalogueFacts, count: int, *, seed: int) -> list[Deri
     generator = np.random.default_rng(seed)
     patterns, shares = list(PATTERNS), np.array(list(PATTERNS.values()))
     found: dict[str, DerivedQuery] = {}
-    for _ in range(20 * count):
-        if len(found) == count:
-            break
+    in_vain = 0
+    while len(found) < count and in_vain < PATIENCE:
         query = _draw(facts, patterns[generator.choice(len(patterns), p=shares / shares.sum())], generator)
-        if query is not None:
-            found.setdefault(query.text, query)
+        if query is None or query.text in found:
+            in_vain += 1
+        else:
+            found[query.text] = query
+            in_vain = 0
     return list(found.values())
 
 

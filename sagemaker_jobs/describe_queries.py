@@ -20,7 +20,7 @@ import numpy as np
 from relevance.arrays import Rows, Vector
 from relevance.contracts.products import AttributeValue, Product
 from relevance.text import analyse, is_number, words
-from sagemaker_jobs.derive_queries import PREPOSITIONS, CatalogueFacts, Phrase
+from sagemaker_jobs.derive_queries import PATIENCE, PREPOSITIONS, CatalogueFacts, Phrase
 
 Description = Literal["value", "category", "category value", "description"]
 
@@ -136,12 +136,14 @@ def describe_queries(stated: StatedFacts, count: int, *, seed: int) -> list[Desc
     generator = np.random.default_rng(seed)
     patterns, shares = list(DESCRIPTIONS), np.array(list(DESCRIPTIONS.values()))
     found: dict[str, DescribedQuery] = {}
-    for _ in range(20 * count):
-        if len(found) == count:
-            break
+    in_vain = 0
+    while len(found) < count and in_vain < PATIENCE:
         query = _draw(stated, patterns[generator.choice(len(patterns), p=shares / shares.sum())], generator)
-        if query is not None:
-            found.setdefault(query.text, query)
+        if query is None or query.text in found:
+            in_vain += 1
+        else:
+            found[query.text] = query
+            in_vain = 0
     return list(found.values())
 
 

@@ -41,6 +41,8 @@ from sagemaker_jobs.query_lines import sorted_words
 from sagemaker_jobs.shopping_log import NAMED_LINES, ShoppingLog, lines_of, read_log
 
 QUERIES = 8000
+MOST_QUERIES_OF_A_PRODUCT = 5
+"""Derived queries for each product of a small catalogue: more of them would be the same titles in other orders."""
 LEAST_PRODUCTS = 2
 _SHOWN_PLACES = (1, 2, 3, 5, 10, 20, DEEPEST)
 
@@ -72,7 +74,7 @@ def _job(arguments: Sequence[str] | None) -> None:
     if events:
         say(f"{log.counts['lines']:,} lines of events: {len(logged.queries):,} queries, {len(logged.pairs):,} pairs")
     asked = frozenset(sorted_words(page.text) for page in log.pages)
-    missing = max(given.queries - len(logged.queries), 0)
+    missing = max(min(given.queries, MOST_QUERIES_OF_A_PRODUCT * len(products)) - len(logged.queries), 0)
     derived = derive_lessons(products, missing, seed=given.seed, asked=asked, say=say)
     baskets = _baskets(past, log, row_of)
 
