@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,16 +40,27 @@ def add_circumstances(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--date", default=datetime.now(UTC).date().isoformat(), help="of the measurement")
 
 
-def write_results(name: str, given: argparse.Namespace, figures: dict[str, Any]) -> Path:
-    """Write `<name>.json` with the figures behind their circumstances; returns its path."""
-    manifest = json.loads((given.release / MANIFEST).read_text())
-    circumstances = {
+def write_results(
+    name: str, given: argparse.Namespace, figures: dict[str, Any], *, data: Sequence[str] = (PRODUCTS, JUDGMENTS)
+) -> Path:
+    """Write `<name>.json` with the figures behind their circumstances; returns its path.
+
+    Args:
+        name: Of the benchmark.
+        given: Of `read_arguments`, or of a parser with `add_circumstances`; then no release is described.
+        figures: What was measured.
+        data: Which files of the data's folder were read.
+    """
+    circumstances: dict[str, Any] = {
         "date": given.date,
         "code": code_version(PROJECT),
         "machine": describe_machine(),
-        "data_sha256": sha256_of(given.data / file for file in (PRODUCTS, JUDGMENTS)),
-        "release": {name: manifest[name] for name in ("release_id", "products", "encoder_id", "ranker_id")},
+        "data_sha256": sha256_of(given.data / file for file in data),
     }
+    if "release" in given:
+        manifest = json.loads((given.release / MANIFEST).read_text())
+        described = ("release_id", "products", "encoder_id", "ranker_id")
+        circumstances["release"] = {name: manifest[name] for name in described}
     given.results.mkdir(parents=True, exist_ok=True)
     path: Path = given.results / f"{name}.json"
     path.write_text(json.dumps(circumstances | figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
