@@ -16,16 +16,12 @@ import platform
 import shutil
 import sys
 import tempfile
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from models.smoothing import smooth
 from models.text_encoder import MAX_TOKENS, TextEncoder, original_folder
@@ -38,12 +34,12 @@ from relevance.product_text import PRODUCT_TOKENS, embedding_text
 from relevance.release_files import file_entry
 from relevance.wordpiece import WordPiece
 from sagemaker_jobs.folders import model_folder
+from sagemaker_jobs.onnx_encoder import export_fp32, quantise
 
 PARITY_TEXTS = Path(__file__).parents[1] / "models" / "parity_texts.txt"
 PARITY_TOKENS = PRODUCT_TOKENS
 PARITY_QUERIES = 500
 CALIBRATION_CALLS = 400
-TORCH_BATCH = 32
 MAX_BYTES = 24_000_000
 """Model and vocabulary together: what a repository and a function's cold start can bear."""
 
@@ -70,60 +66,6 @@ def smoothed(original: TextEncoder, wordpiece: WordPiece, *, seed: int) -> TextE
     return model
 
 
-def export_fp32(model: TextEncoder, path: Path) -> None:
-    """Write the graph with free batch size and length; inputs `token_ids` and `mask`, output `vectors`."""
-    batch, length = torch.export.Dim("n"), torch.export.Dim("t", max=MAX_TOKENS)
-    example = torch.tensor([[101, 2023, 2003, 102], [101, 2023, 102, 0]])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations; parity below is the judge of its work
-        torch.onnx.export(
-            model,
-            (example, (example > 0).long()),
-            str(path),
-            input_names=["token_ids", "mask"],
-            output_names=["vectors"],
-            dynamo=True,
-            dynamic_shapes={"token_ids": {0: batch, 1: length}, "mask": {0: batch, 1: length}},
-            external_data=False,
-            verbose=False,
-        )
-    graph = onnx.load(path)
-    del graph.graph.value_info[:]  # shapes that quantisation would contradict
-    onnx.save(graph, path)
-
-
-def compress(fp32: Path, compressed: Path) -> None:
-    """8-bit weights per channel, activations at run time; then the runtime's own fusions, saved.
-
-    Loading the saved graph as it is takes two thirds of the time. The fusions are those that no processor
-    is needed for ("extended"), so the file runs on x86-64 and arm64.
-    """
-    plain = compressed.with_suffix(".plain.onnx")
-    quantize_dynamic(fp32, plain, weight_type=QuantType.QInt8, per_channel=True)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.optimized_model_filepath = str(compressed)
-    options.log_severity_level = 3
-    onnxruntime.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
-    plain.unlink()
-
-
-def encode_with_torch(model: TextEncoder, wordpiece: WordPiece, texts: Sequence[str], *, max_tokens: int) -> Matrix:
-    """The original's vectors, shape (n, d); in batches of like length, which full precision does not mind."""
-    sequences = [wordpiece.encode(text, max_tokens=max_tokens) for text in texts]
-    by_length = sorted(range(len(texts)), key=lambda row: len(sequences[row]))
-    batches: list[Matrix] = []
-    for begin in range(0, len(texts), TORCH_BATCH):
-        numbers, mask = wordpiece.pad([sequences[row] for row in by_length[begin : begin + TORCH_BATCH]])
-        with torch.inference_mode():
-            batches.append(model(torch.from_numpy(numbers), torch.from_numpy(mask)).numpy())
-        if begin // TORCH_BATCH % 100 == 99:
-            logger.info("  %s of %s texts", f"{begin + TORCH_BATCH:,}", f"{len(texts):,}")
-    vectors = np.empty((len(texts), batches[0].shape[1]), dtype=np.float32)
-    vectors[by_length] = np.concatenate(batches)
-    return vectors
-
-
 def top10_overlap(first: tuple[Matrix, Matrix], second: tuple[Matrix, Matrix]) -> float:
     """In [0, 1]: the mean share of ten nearest products that two encoders agree on.
 
@@ -138,7 +80,6 @@ def measure_parity(
     original: TextEncoder, folder: Path, manifest: EncoderManifest, catalogue: Path | None
 ) -> EncoderParity:
     """Compare the files in `folder` with the original over a catalogue's products, or over the fixed texts."""
-    wordpiece = WordPiece.load(folder / "vocab.txt")
     (folder / "manifest.json").write_text(manifest.model_dump_json())
     shipped = OnnxTextEncoder.load(folder, threads=os.cpu_count() or 1)
     if catalogue is None:
@@ -154,7 +95,7 @@ def measure_parity(
             f"embeds them, at most {PARITY_TOKENS} tokens; queries are the first three words of {len(queries)} titles"
         )
     logger.info("parity: the original reads %s texts", f"{len(texts) + len(queries):,}")
-    reference = encode_with_torch(original, wordpiece, [*texts, *queries], max_tokens=PARITY_TOKENS)
+    reference = original.encode([*texts, *queries], max_tokens=PARITY_TOKENS, exact=True, progress=logger.info)
     logger.info("parity: the shipped encoder reads them")
     vectors = shipped.encode_batch([*texts, *queries], max_tokens=PARITY_TOKENS)
     cosines = np.sum(reference * vectors, axis=1)
@@ -172,14 +113,14 @@ def measure_parity(
     )
 
 
-def write_golden(model: TextEncoder, wordpiece: WordPiece, path: Path) -> None:
+def write_golden(model: TextEncoder, path: Path) -> None:
     """The original's token numbers and vectors of the fixed texts, for the tests that run without torch."""
     texts = _parity_texts()
-    vectors = encode_with_torch(model, wordpiece, texts, max_tokens=PARITY_TOKENS)
+    vectors = model.encode(texts, max_tokens=PARITY_TOKENS, exact=True)
     rows = [
         {
             "text": text,
-            "token_ids": wordpiece.encode(text, max_tokens=PARITY_TOKENS),
+            "token_ids": model.tokeniser.encode(text, max_tokens=PARITY_TOKENS),
             "vector": [round(float(x), 5) for x in vector],
         }
         for text, vector in zip(texts, vectors, strict=True)
@@ -199,7 +140,7 @@ def export(output: Path, *, catalogue: Path | None) -> EncoderManifest:
         logger.info("exporting the graph")
         export_fp32(model, folder / "fp32.onnx")
         logger.info("quantising")
-        compress(folder / "fp32.onnx", folder / "model.onnx")
+        quantise(folder / "fp32.onnx", folder / "model.onnx")
         files = {name: file_entry(folder / name) for name in ("model.onnx", "vocab.txt")}
         size_bytes = sum(entry.size_bytes for entry in files.values())
         if size_bytes > MAX_BYTES:
@@ -237,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         products = given.catalogue / "products.jsonl" if given.catalogue else None
         manifest = export(output, catalogue=products)
         if given.golden:
-            write_golden(TextEncoder.load(original_folder()), WordPiece.load(output / "vocab.txt"), given.golden)
+            write_golden(TextEncoder.load(original_folder()), given.golden)
     except (VitrineError, OSError) as error:
         print(f"export_encoder: {error}", file=sys.stderr)
         return NOT_EXPORTED
