@@ -4,8 +4,8 @@
         --vectors <embed's> --output DIR
 
 Several ways to compress are tried, each is measured, and the smallest that keeps LEAST_KEPT of the student's agreement
-with the large encoder is taken. They are eight bits after training, with activations smoothed first; eight bits that
-the network has learnt to bear; and neurons, heads and layers taken out, with what is left taught again.
+with the large encoder is taken. They are eight bits after training, with and without activations smoothed first; eight
+bits that the network has learnt to bear; and the same with neurons, heads or layers taken out.
 
 Writes `model.onnx`, `vocab.txt`, `steps.json` with every step's size, time and quality, and at last `manifest.json`.
 Ends with 0, or with 1 and the cause.
@@ -88,29 +88,20 @@ class Way:
     rows: bool = True
     """Tables of embeddings have one scale for each row, not one for the table."""
     learnt: bool = False
-    """The network has learnt to compute in eight bits."""
-
-    @property
-    def kept(self) -> tuple[float, float, float]:
-        """Shares of layers, heads and neurons; ones where nothing is taken out."""
-        return self.layers, self.heads, self.neurons
+    """What is left has learnt to give the large encoder's vectors, in eight bits where it is kept so."""
 
 
 UNCOMPRESSED = Way("fp32", eight_bits=False)
 WAYS: tuple[Way, ...] = (
     UNCOMPRESSED,
     Way("int8", smoothed=False, rows=False),
-    Way("int8, smoothed", rows=False),
-    Way("int8, smoothed, rows"),
+    Way("int8, smoothed"),
     Way("int8, learnt", learnt=True),
-    Way("3/4 of neurons, fp32", neurons=0.75, eight_bits=False),
     Way("3/4 of neurons, int8, learnt", neurons=0.75, learnt=True),
-    Way("3/4 of heads, fp32", heads=0.75, eight_bits=False),
     Way("3/4 of heads, int8, learnt", heads=0.75, learnt=True),
-    Way("5/6 of layers, fp32", layers=5 / 6, eight_bits=False),
     Way("5/6 of layers, int8, learnt", layers=5 / 6, learnt=True),
 )
-"""In the order in which they are tried. What is taken out is the same for ways of the same shares, learnt once."""
+"""In the order in which they are tried."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +203,7 @@ def compress(
     large, small = TextEncoder.load(encoder), TextEncoder.load(student)
     wordpiece = servable(small, large)
     material = read_material(dataset, large, wordpiece, ProductVectors.read(vectors), compression)
-    ways = [way for way in WAYS if compression.steps or (not way.learnt and way.kept == (1, 1, 1))]
+    ways = [way for way in WAYS if compression.steps or not way.learnt]
     with tempfile.TemporaryDirectory() as scratch:
         files = make(small, ways, material, compression, Path(scratch))
         tried, cosine_min = measure(files, wordpiece, material)
@@ -323,52 +314,50 @@ def make(
     student: TextEncoder, ways: Sequence[Way], material: Material, compression: Compression, folder: Path
 ) -> dict[str, Path]:
     """The file of each way, by name; in the order of the ways."""
-    pruned: dict[tuple[float, float, float], TextEncoder] = {(1, 1, 1): student}
     files = {}
     for number, way in enumerate(ways):
         say(f"{way.name}: {number + 1} of {len(ways)}")
-        if way.kept not in pruned:
-            pruned[way.kept] = _pruned(student, way, material, compression)
-        model = copy.deepcopy(pruned[way.kept])
-        if way.eight_bits and way.smoothed:
-            smooth(model, material.calibration())
-        if way.eight_bits and way.rows:
-            prepare(model)
-        if way.learnt:
-            simulate(model, rounds=True)
-            _taught(model, material, compression)
-            simulate(model, rounds=False)
-        plain, files[way.name] = folder / f"{number}.fp32.onnx", folder / f"{number}.onnx"
-        export_fp32(model, plain)
-        if way.eight_bits:
-            quantise(plain, files[way.name], operators=WITHOUT_TABLES if way.rows else WITH_TABLES)
-        else:
-            fuse(plain, files[way.name])
-        plain.unlink()
+        files[way.name] = folder / f"{number}.onnx"
+        write(compressed(student, way, material, compression), way, files[way.name])
     return files
 
 
-def _pruned(student: TextEncoder, way: Way, material: Material, compression: Compression) -> TextEncoder:
+def compressed(student: TextEncoder, way: Way, material: Material, compression: Compression) -> TextEncoder:
+    """A copy of the student with what the way takes out gone, and the rest taught where the way says so; in single
+    precision still."""
     model = copy.deepcopy(student)
-    layers = layers_of(model)
     texts = material.calibration()
     if way.layers < 1:
-        prune_layers(model, texts, keep=_share(way.layers, len(layers)))
+        prune_layers(model, texts, keep=_share(way.layers, len(layers_of(model))))
     if way.heads < 1:
-        prune_heads(model, texts, keep=_share(way.heads, layers[0].attention.self.num_attention_heads))
+        prune_heads(model, texts, keep=_share(way.heads, layers_of(model)[0].attention.self.num_attention_heads))
     if way.neurons < 1:
-        prune_neurons(model, texts, keep=_share(way.neurons, layers[0].output.dense.in_features))
-    _taught(model, material, compression)
+        prune_neurons(model, texts, keep=_share(way.neurons, layers_of(model)[0].output.dense.in_features))
+    if way.eight_bits and way.smoothed:
+        smooth(model, texts)
+    if way.eight_bits and way.rows:
+        prepare(model)
+    if way.learnt:
+        simulate(model, rounds=way.eight_bits)
+        recovery = Recovery(steps=compression.steps, learning_rate=compression.learning_rate, seed=compression.seed)
+        recover(model, material.learning, material.learning_wanted, recovery, say)
+        simulate(model, rounds=False)
     return model
+
+
+def write(model: TextEncoder, way: Way, path: Path) -> None:
+    """The graph, in eight bits where the way says so."""
+    plain = path.with_suffix(".fp32.onnx")
+    export_fp32(model, plain)
+    if way.eight_bits:
+        quantise(plain, path, operators=WITHOUT_TABLES if way.rows else WITH_TABLES)
+    else:
+        fuse(plain, path)
+    plain.unlink()
 
 
 def _share(share: float, of: int) -> int:
     return max(1, round(share * of))
-
-
-def _taught(model: TextEncoder, material: Material, compression: Compression) -> None:
-    recovery = Recovery(steps=compression.steps, learning_rate=compression.learning_rate, seed=compression.seed)
-    recover(model, material.learning, material.learning_wanted, recovery, say)
 
 
 def measure(files: dict[str, Path], wordpiece: WordPiece, material: Material) -> tuple[list[Tried], float]:

@@ -22,7 +22,7 @@ from tests.models.tiny_bert import a_tiny_bert  # noqa: E402
 from tests.sagemaker_jobs.learning_data import a_dataset, some_vectors  # noqa: E402
 
 FAST = Compression(queries=300, steps=3, threads=1)
-FEW = [way for way in WAYS if way.name in ("fp32", "int8, smoothed, rows", "3/4 of neurons, int8, learnt")]
+FEW = [way for way in WAYS if way.name in ("fp32", "int8, smoothed", "3/4 of neurons, int8, learnt")]
 
 
 def saved(encoder, folder, *, space=None):
