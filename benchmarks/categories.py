@@ -120,18 +120,21 @@ def flattered(products: Sequence[Product], encoder: TextEncoder, *, decay: float
     examples = categorise.examples_of(products, encoder, {}, seed=SEED)
     shuffled = replace(examples, folds=np.random.default_rng(SEED).permutation(examples.folds))
     naming = encoder.encode_batch([embedding_text(product) for product in examples.products], max_tokens=PRODUCT_TOKENS)
-    asked = examples.folds == categorise.HELD_OUT
+    learnt = examples.folds != categorise.HELD_OUT
+    asked = ~learnt & examples.known
     right = examples.labels[asked]
-    weights, bias = replace(examples, vectors=naming).weights(~asked, decay=decay)
-    other = shuffled.folds == categorise.HELD_OUT
+    weights, bias = replace(examples, vectors=naming).weights(learnt, decay=decay)
+    careless = (shuffled.folds == categorise.HELD_OUT) & shuffled.known
     taken = {
-        "learnt and asked without category names, kinds held out": examples.scores(~asked, asked, decay=decay),
+        "learnt and asked without category names, kinds held out": examples.scores(learnt, asked, decay=decay),
         "learnt and asked with category names in the text": naming[asked] @ weights + bias,
         "learnt with category names, asked without": examples.vectors[asked] @ weights + bias,
     }
     found = [(what, right, scores.argmax(axis=1)) for what, scores in taken.items()]
-    careless = shuffled.scores(~other, other, decay=decay).argmax(axis=1)
-    found.append(("products held out at random, other sizes learnt from", shuffled.labels[other], careless))
+    scores = shuffled.scores(~careless, careless, decay=decay)
+    found.append(
+        ("products held out at random, other sizes learnt from", shuffled.labels[careless], scores.argmax(axis=1))
+    )
     return [{"what": what, "accuracy": accuracy(*sides), "macro_f1": macro_f1(*sides)} for what, *sides in found]
 
 

@@ -71,6 +71,7 @@ RIGHT = 0.8
 """Relevance, in [0, 1], from which a product answers a query."""
 DECAYS = (1e-6, 1e-5, 1e-4)
 """Of the weights; chosen among by macro-F1 across folds, in each catalogue anew."""
+UNLEARNT = -1
 HELD_OUT = 0
 """The fold that is measured on; the others choose decay, temperature and threshold among themselves."""
 _CHUNK = 4096
@@ -78,13 +79,14 @@ _CHUNK = 4096
 
 @dataclass(frozen=True)
 class Examples:
-    """n products to learn from, each with one of c categories."""
+    """n products with a category, and the c categories that are learnt."""
 
     products: Sequence[Product]
     classes: Sequence[CategoryPath]
     """The c categories that are learnt."""
     labels: Rows
-    """Shape (n,): places in `classes`."""
+    """Shape (n,): places in `classes`; UNLEARNT for a product whose category is none of these. Any category that such
+    a product is given is wrong, and in a shop there will be more of them."""
     folds: Rows
     """Shape (n,)."""
     vectors: Matrix
@@ -98,7 +100,14 @@ class Examples:
 
     def weights(self, learnt: Mask, *, decay: float) -> tuple[Matrix, Vector]:
         """Shapes (d, c) and (c,)."""
-        return softmax_regression(self.vectors[learnt], self.labels[learnt], len(self.classes), decay=decay)
+        used = learnt & self.known
+        return softmax_regression(self.vectors[used], self.labels[used], len(self.classes), decay=decay)
+
+    @property
+    def known(self) -> Mask:
+        """Shape (n,): the products of a category that is learnt."""
+        known: Mask = self.labels != UNLEARNT
+        return known
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -215,27 +224,23 @@ def examples_of(products: Sequence[Product], encoder: TextEncoder, report: dict[
     paths = [product.categories for product in known]
     family = families(known)
     learnt = learnt_classes(paths, family)
-    rows = [row for row, path in enumerate(learnt) if path]
-    classes = sorted({learnt[row] for row in rows})
+    classes = sorted(set(learnt) - {()})
     report["drawn"] = len(known)
     report["categories"] = {
         "named": len(set(paths)),
         "learnt": len(classes),
-        "merged": _counts((path for path, as_one in zip(paths, learnt, strict=True) if as_one and path != as_one)),
+        "merged": _counts(path for path, as_one in zip(paths, learnt, strict=True) if as_one and path != as_one),
         "left_out": _counts(path for path, as_one in zip(paths, learnt, strict=True) if not as_one),
     }
     if len(classes) < 2:
         raise NothingToLearn(_reason(known, classes))
     place = {path: label for label, path in enumerate(classes)}
-    labels = np.array([place[learnt[row]] for row in rows], dtype=np.int64)
+    labels = np.array([place.get(path, UNLEARNT) for path in learnt], dtype=np.int64)
     began = time.monotonic()
-    vectors = encoder.encode_batch(
-        [text_without_categories(known[row]) for row in rows],
-        max_tokens=min(PRODUCT_TOKENS, encoder.manifest.max_tokens),
-    )
-    say(f"encoded {len(rows):,} products without their categories in {time.monotonic() - began:.0f} s")
-    folds = family_folds(labels, [family[row] for row in rows], seed=seed)
-    return Examples([known[row] for row in rows], classes, labels, folds, vectors)
+    texts = [text_without_categories(product) for product in known]
+    vectors = encoder.encode_batch(texts, max_tokens=min(PRODUCT_TOKENS, encoder.manifest.max_tokens))
+    say(f"encoded {len(texts):,} products without their categories in {time.monotonic() - began:.0f} s")
+    return Examples(known, classes, labels, family_folds(labels, family, seed=seed), vectors)
 
 
 def _reason(known: Sequence[Product], classes: Sequence[CategoryPath]) -> str:
@@ -257,13 +262,13 @@ def _chosen(examples: Examples, report: dict[str, Any]) -> tuple[float, float, f
             if fold != HELD_OUT:
                 asked = examples.folds == fold
                 tried[decay][asked] = examples.scores(rest & ~asked, asked, decay=decay)
-    right = examples.labels[rest]
-    f1 = {decay: macro_f1(right, scores[rest].argmax(axis=1)) for decay, scores in tried.items()}
+    learnt = rest & examples.known
+    right = examples.labels[learnt]
+    f1 = {decay: macro_f1(right, scores[learnt].argmax(axis=1)) for decay, scores in tried.items()}
     best = max(f1, key=lambda decay: f1[decay])
-    scores = tried[best][rest]
-    temperature = temperature_of(scores, right)
-    probabilities = softmax(scores / temperature)
-    threshold = believed_from(probabilities.max(axis=1), probabilities.argmax(axis=1) == right)
+    temperature = temperature_of(tried[best][learnt], right)
+    probabilities = softmax(tried[best][rest] / temperature)
+    threshold = believed_from(probabilities.max(axis=1), probabilities.argmax(axis=1) == examples.labels[rest])
     report |= {"macro_f1_by_decay": f1, "decay": best, "temperature": temperature, "threshold": threshold}
     sure = "no probability" if threshold is None else f"a probability of {threshold:.2f}"
     say(f"{len(examples.classes)} categories, decay {best:g}, temperature {temperature:.2f}; believed from {sure}")
@@ -271,8 +276,9 @@ def _chosen(examples: Examples, report: dict[str, Any]) -> tuple[float, float, f
 
 
 def _measured_on(examples: Examples, held_out: Mask, scores: Matrix, classifier: CategoryClassifier) -> dict[str, Any]:
-    """How the classifier without these products fares on them."""
-    right, taken = examples.labels[held_out], scores.argmax(axis=1)
+    """How the classifier without these products fares on them; what is believed, on those of any category."""
+    known = examples.known[held_out]
+    right, taken = examples.labels[held_out][known], scores[known].argmax(axis=1)
     paths = [examples.products[row].categories for row in np.flatnonzero(held_out).tolist()]
     named, named_taken = ([examples.classes[label] for label in side.tolist()] for side in (right, taken))
     broadest = sorted({path[:1] for path in (*named, *named_taken)})
@@ -280,16 +286,19 @@ def _measured_on(examples: Examples, held_out: Mask, scores: Matrix, classifier:
     probabilities = softmax(scores / classifier.manifest.temperature)
     return {
         "products": len(right),
+        "of_other_categories": int((~known).sum()),
         "accuracy": accuracy(right, taken),
         "macro_f1": macro_f1(right, taken),
-        "most_frequent": accuracy(right, np.full_like(right, np.bincount(examples.labels[~held_out]).argmax())),
+        "most_frequent": accuracy(
+            right, np.full_like(right, np.bincount(examples.labels[~held_out & examples.known]).argmax())
+        ),
         "broadest_level": {
             "categories": len(broadest),
             "accuracy": accuracy(broad, broad_taken),
             "macro_f1": macro_f1(broad, broad_taken),
         },
-        "calibration_error": calibration_error(probabilities, right),
-        "calibration_error_before": calibration_error(softmax(scores), right),
+        "calibration_error": calibration_error(probabilities[known], right),
+        "calibration_error_before": calibration_error(softmax(scores[known]), right),
         "believed": believed(paths, classifier.narrowest(probabilities)),
         "by_category": [
             {"category": list(examples.classes[label]), **asdict(score)}
@@ -360,8 +369,9 @@ def _counts(paths: Iterable[CategoryPath]) -> list[dict[str, Any]]:
 
 
 def _plot(examples: Examples, held_out: Mask, scores: Matrix, figures: dict[str, Any]) -> bytes:
-    right = [examples.classes[label] for label in examples.labels[held_out]]
-    taken = [examples.classes[label] for label in scores.argmax(axis=1)]
+    known = examples.known[held_out]
+    right = [examples.classes[label] for label in examples.labels[held_out][known]]
+    taken = [examples.classes[label] for label in scores[known].argmax(axis=1)]
     title = (
         f"accuracy {figures['accuracy']:.3f}, macro-F1 {figures['macro_f1']:.3f} of {len(examples.classes)} categories"
     )

@@ -14,6 +14,9 @@ from relevance.category_intent import CategoryPath
 WANTED_PRECISION = 0.9
 """In [0, 1]: how many of the categories that are filled in must be right. A wrong one puts a product where nobody looks
 for it and nobody sees why; a missing one leaves it where it was."""
+LEAST_BELIEVED = 0.5
+"""A category that is less likely than not is never filled in, however often such guesses were right: a shop's next
+products are of kinds that nobody has measured."""
 _CONFIDENCE = 1.96
 """Standard deviations on either side: a 95% interval."""
 _BINS = 15
@@ -80,19 +83,26 @@ def calibration_error(probabilities: Matrix, right: Rows) -> float:
 
 
 def believed_from(probability: Vector, hit: Mask) -> float | None:
-    """The least probability from which on predictions are surely right often enough; None where there is none.
+    """The probability from which on predictions are surely right often enough; None where there is none.
 
     Surely: the lower end of the 95% interval of their precision is at least WANTED_PRECISION, so that a handful of
-    lucky ones do not open the door. A lower probability never ends between two that are equal.
+    lucky ones do not open the door. It lies half way between the last prediction that is believed and the next one, or
+    LEAST_BELIEVED, which it is never below.
+
+    Args:
+        probability: Shape (n,), of predictions.
+        hit: Shape (n,), whether they are right.
     """
     order = np.argsort(-probability, kind="stable")
-    sorted_probability, hits = probability[order], np.cumsum(hit[order])
-    found = None
-    for place, sure in enumerate(sorted_probability):
-        last_of_equals = place + 1 == len(order) or sorted_probability[place + 1] < sure
-        if last_of_equals and lower_end(int(hits[place]), place + 1) >= WANTED_PRECISION:
-            found = float(sure)
-    return found
+    sure, hits = probability[order], np.cumsum(hit[order])
+    following = np.append(sure[1:], 0.0)
+    enough = [lower_end(int(count), number) >= WANTED_PRECISION for number, count in enumerate(hits, start=1)]
+    ends = np.flatnonzero(np.array(enough, dtype=bool) & (following < sure))  # equal ones are believed together
+    if not len(ends):
+        return None
+    last = ends[-1]
+    lower = max(float(following[last]), LEAST_BELIEVED)
+    return max((float(sure[last]) + lower) / 2, LEAST_BELIEVED)
 
 
 def lower_end(hits: int, tries: int) -> float:

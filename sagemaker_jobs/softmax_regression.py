@@ -9,7 +9,8 @@ from relevance.category_intent import softmax
 
 _ROUNDS = 60
 """Of L-BFGS at most; more change the last per mille of what is right, either way."""
-_COOLEST, _WARMEST = 0.05, 20.0
+_COOLEST, _WARMEST = 0.5, 20.0
+"""Where every label is right, nothing but this keeps probabilities from becoming 1."""
 
 
 def softmax_regression(vectors: Matrix, labels: Rows, count: int, *, decay: float) -> tuple[Matrix, Vector]:

@@ -122,6 +122,20 @@ def test_the_classifier_reads_back_and_tells_a_query(filled, encoder):
     assert classifier.manifest.categories[best] == ("Home", "Lighting")
 
 
+def test_products_of_categories_too_small_to_learn_count_against_what_is_believed(tmp_path, encoder):
+    uses = [f"{use} {place}" for use in ("reading", "travel", "camping", "party", "work") for place in "abcdefghij"]
+    lone = [a_product(f"s{use}", f"classic lamp for {use}", categories=[f"For {use}"]) for use in uses]
+    inputs = Inputs(tmp_path / "both", encoder, a_shop() + lone)
+    alone = Inputs(tmp_path / "alone", encoder, a_shop())
+
+    inputs.run()
+    alone.run()
+
+    assert sum(each["products"] for each in inputs.report()["categories"]["left_out"]) == len(lone)
+    assert inputs.report()["held_out"]["of_other_categories"] == len(lone) / 5
+    assert (inputs.report()["threshold"] or 1.0) > alone.report()["threshold"]
+
+
 def test_the_plot_is_a_picture(filled):
     assert (filled.output / "confusion.png").read_bytes().startswith(b"\x89PNG")
 

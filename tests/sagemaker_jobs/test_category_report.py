@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from sagemaker_jobs.category_report import (
+    LEAST_BELIEVED,
     WANTED_PRECISION,
     accuracy,
     believed,
@@ -54,7 +55,7 @@ def test_probabilities_that_come_true_have_no_calibration_error():
 
 
 def test_categories_are_believed_from_where_they_are_right_often_enough():
-    probability = np.linspace(1, 0.01, 100).astype(np.float32)
+    probability = np.linspace(1, 0.5, 100).astype(np.float32)
     hit = np.arange(100) < 60  # the surest sixty are right, the others wrong
 
     threshold = believed_from(probability, hit)
@@ -65,8 +66,22 @@ def test_categories_are_believed_from_where_they_are_right_often_enough():
     assert lower_end(60, int(kept.sum()) + 1) < WANTED_PRECISION
 
 
+def test_the_threshold_lies_between_the_last_that_is_believed_and_the_next():
+    probability = np.array([0.9] * 40 + [0.7] * 40, dtype=np.float32)
+    hit = np.array([True] * 40 + [False] * 40)
+
+    assert believed_from(probability, hit) == pytest.approx(0.8)
+    assert believed_from(probability[:40], hit[:40]) == pytest.approx((0.9 + LEAST_BELIEVED) / 2)
+
+
 def test_a_few_lucky_ones_are_not_believed():
     assert believed_from(np.ones(20, dtype=np.float32), np.ones(20, dtype=bool)) is None
+
+
+def test_what_is_less_likely_than_not_is_never_believed():
+    probability = np.linspace(0.6, 0.1, 100).astype(np.float32)
+
+    assert believed_from(probability, np.ones(100, dtype=bool)) == LEAST_BELIEVED
 
 
 def test_equal_probabilities_are_believed_together_or_not_at_all():
