@@ -11,6 +11,7 @@ from infra.layers import LayersMissing
 from infra.search_stack import SearchStack
 from infra.stage import Stage, stages
 from infra.storage_stack import StorageStack
+from infra.training_stack import TrainingStack
 
 
 def wire(app: cdk.App, stage: Stage) -> cdk.App:
@@ -19,6 +20,8 @@ def wire(app: cdk.App, stage: Stage) -> cdk.App:
     search = SearchStack(app, stage=stage, storage=storage)
     if stage.edge is not None:
         EdgeStack(app, stage=stage, edge=stage.edge, api_id=search.api.api_id)
+    if stage.training is not None:
+        TrainingStack(app, stage=stage, training=stage.training, storage=storage)
     cdk.Tags.of(app).add("vitrine:stage", stage.name)
     return app
 

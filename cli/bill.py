@@ -47,6 +47,8 @@ COSTS_NOTHING = frozenset(
         "AWS::Lambda::Permission",
         "AWS::Logs::LogGroup",
         "AWS::S3::BucketPolicy",
+        "AWS::SageMaker::ModelPackageGroup",
+        "AWS::SageMaker::Pipeline",
         "AWS::WAFv2::LoggingConfiguration",
         "Custom::CrossRegionExportReader",
         "Custom::CrossRegionExportWriter",
@@ -90,6 +92,8 @@ class Assumptions:
     """Execution environments that are alive, on average; each reads keys and pointer again and again."""
     releases: int = 5
     """Kept in the bucket, deleted ones that can still be brought back included."""
+    training_gb: float = 20.0
+    """Kept in the bucket of a stage that trains: snapshots of data, and what the runs of two months made of them."""
     header_bytes: int = 700
     """Of one answer, beside its body."""
     platform_log_bytes: int = 700
@@ -310,8 +314,12 @@ def _table(properties: Properties, measured: Measured, _: Assumptions) -> Iterat
         yield "tables: point-in-time recovery", "dynamodb_recovery_gb", stored / GB
 
 
-def _bucket(_: Properties, measured: Measured, assumed: Assumptions) -> Iterator[tuple[str, str, float]]:
-    yield "releases", "s3_gb", assumed.releases * measured.release_bytes / GB
+def _bucket(properties: Properties, measured: Measured, assumed: Assumptions) -> Iterator[tuple[str, str, float]]:
+    rules = properties.get("LifecycleConfiguration", {}).get("Rules", ())
+    if any(rule.get("Prefix") == "runs/" for rule in rules):
+        yield "training: snapshots and runs", "s3_gb", assumed.training_gb
+    else:
+        yield "releases", "s3_gb", assumed.releases * measured.release_bytes / GB
 
 
 def _firewall(properties: Properties, *_: object) -> Iterator[tuple[str, str, float]]:

@@ -25,6 +25,32 @@ class Edge:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Training:
+    """The pipelines that train on SageMaker: they cost nothing until one is started."""
+
+    cpu_instance: str = "ml.m7i.2xlarge"
+    gpu_instance: str = "ml.g6e.2xlarge"
+    """One GPU with 48 GB: room to train an encoder of 560 million weights."""
+    distributed_instance: str = "ml.g6e.2xlarge"
+    """Of the steps that torchrun spreads over several GPUs and machines."""
+    distributed_instances: int = 1
+    spot: bool = True
+    """Whether steps that can go on from a checkpoint run on spare machines, at about a third of the price."""
+    max_hours: int = 12
+    """After which a job is stopped, whatever it has done."""
+    max_wait_hours: int = 24
+    """The same where a job may have to wait for a spare machine, the waiting included."""
+    run_days: int = 60
+    """How long results of the steps between snapshot and release are kept; a run may take those of the last 30 days."""
+
+    def __post_init__(self) -> None:
+        if self.max_wait_hours < self.max_hours:
+            raise ValueError(f"max_wait_hours is {self.max_wait_hours}: expected at least max_hours, {self.max_hours}")
+        if self.run_days <= 30:
+            raise ValueError(f"run_days is {self.run_days}: expected more than 30, for as long as results are reused")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """One deployment; several fit in one account, because every name carries the stage's."""
 
@@ -63,6 +89,8 @@ class Stage:
     stage says so."""
     deleted_release_days: int = 30
     """How long a deleted or overwritten file of a release can still be brought back."""
+    training: Training | None = field(default_factory=Training)
+    """None: nothing is trained here, and no pipeline is deployed."""
     browser_origins: tuple[str, ...] = ("*",)
     """Web origins whose pages may call the API; the search key is public, so any, unless a shop narrows it."""
 
@@ -85,6 +113,7 @@ def stages(local_release_folder: Path) -> dict[str, Stage]:
         pointer_seconds=2.0,
         log_retention_days=7,
         release_folder=str(local_release_folder),
+        training=None,  # the emulator knows no SageMaker; `make train` runs the same jobs here
     )
     return {
         stage.name: stage

@@ -1,14 +1,16 @@
-"""What must survive a redeployment: the shop's catalogue, the releases, and the pointer to the one that serves."""
+"""What must survive a redeployment: the shop's catalogue, the releases, the pointer to the one that serves, and what
+they are trained on.
+"""
 
 import aws_cdk as cdk
-from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, aws_dynamodb, aws_s3
+from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, aws_dynamodb, aws_s3, aws_sagemaker
 from constructs import Construct
 
-from infra.stage import Stage
+from infra.stage import Stage, Training
 
 
 class StorageStack(Stack):
-    """The release bucket, the pointer table and the catalogue table."""
+    """The release bucket, the pointer table, the catalogue table, and the training data of a stage that trains."""
 
     def __init__(self, scope: Construct, *, stage: Stage) -> None:
         super().__init__(
@@ -18,23 +20,14 @@ class StorageStack(Stack):
             env=Environment(region=stage.region),
         )
         removal_policy = RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY
-        self.releases = aws_s3.Bucket(
-            self,
+        self.releases = self._bucket(
             "Releases",
-            versioned=True,
-            encryption=aws_s3.BucketEncryption.S3_MANAGED,
-            block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=aws_s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            lifecycle_rules=[
-                aws_s3.LifecycleRule(
-                    id="deleted-releases",
-                    noncurrent_version_expiration=Duration.days(stage.deleted_release_days),
-                    expired_object_delete_marker=True,
-                ),
-                aws_s3.LifecycleRule(id="broken-uploads", abort_incomplete_multipart_upload_after=Duration.days(7)),
-            ],
-            removal_policy=removal_policy,
+            removal_policy,
+            aws_s3.LifecycleRule(
+                id="deleted-releases",
+                noncurrent_version_expiration=Duration.days(stage.deleted_release_days),
+                expired_object_delete_marker=True,
+            ),
         )
         self.pointers = aws_dynamodb.Table(
             self,
@@ -61,13 +54,58 @@ class StorageStack(Stack):
             deletion_protection=stage.keep_data,
             removal_policy=removal_policy,
         )
+        if stage.training is not None:
+            self._training(stage, stage.training, removal_policy)
         CfnOutput(self, "ReleaseBucket", value=self.releases.bucket_name)
         CfnOutput(self, "PointerTable", value=self.pointers.table_name)
         CfnOutput(self, "CatalogueTable", value=self.catalogue.table_name)
 
-        cdk.Validations.of(self.releases).acknowledge(
+    def _training(self, stage: Stage, training: Training, removal_policy: RemovalPolicy) -> None:
+        """Snapshots of data, what runs make of them, and the registry of releases that passed the gate."""
+        self.training = self._bucket(
+            "Training",
+            removal_policy,
+            *(
+                aws_s3.LifecycleRule(
+                    id=prefix,
+                    prefix=f"{prefix}/",
+                    expiration=Duration.days(training.run_days),
+                    noncurrent_version_expiration=Duration.days(1),
+                )
+                for prefix in ("runs", "checkpoints")
+            ),
+            aws_s3.LifecycleRule(id="deleted", noncurrent_version_expiration=Duration.days(stage.deleted_release_days)),
+        )
+        self.model_packages = aws_sagemaker.CfnModelPackageGroup(
+            self,
+            "ModelPackages",
+            model_package_group_name=f"vitrine-{stage.name}",
+            model_package_group_description="Releases that passed the gate; approving one is what lets it serve.",
+        )
+        self.model_packages.apply_removal_policy(removal_policy)
+        CfnOutput(self, "TrainingBucket", value=self.training.bucket_name)
+        CfnOutput(self, "ModelPackageGroup", value=self.model_packages.model_package_group_name)
+
+    def _bucket(self, name: str, removal_policy: RemovalPolicy, *rules: aws_s3.LifecycleRule) -> aws_s3.Bucket:
+        """A bucket that is private, versioned and encrypted."""
+        bucket = aws_s3.Bucket(
+            self,
+            name,
+            versioned=True,
+            encryption=aws_s3.BucketEncryption.S3_MANAGED,
+            block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=aws_s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            lifecycle_rules=[
+                *rules,
+                aws_s3.LifecycleRule(id="broken-uploads", abort_incomplete_multipart_upload_after=Duration.days(7)),
+            ],
+            removal_policy=removal_policy,
+        )
+        cdk.Validations.of(bucket).acknowledge(
             cdk.Acknowledgment(
                 id="AwsSolutions::AwsSolutions-S1",
-                reason="Read by our own functions alone; CloudTrail tells who read what, without a second bucket.",
+                reason="Read by our functions and jobs alone; CloudTrail tells who read what, without another bucket.",
             )
         )
+        return bucket

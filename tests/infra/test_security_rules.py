@@ -17,13 +17,23 @@ from cdk_nag import AwsSolutionsChecks
 from cdk_app import wire
 from infra.stage import stages
 
-NAMED_ELSEWHERE = re.compile(r"AwsSolutions-IAM5\[Resource::vitrine-prod-storage:ExportsOutput\w+/releases/\*\]")
-"""All releases, in the one bucket that holds nothing else. The finding's id holds a generated name, so it is
-acknowledged here instead of in the stack."""
+NAMED_ELSEWHERE = re.compile(
+    r"AwsSolutions-IAM5\[Resource::vitrine-prod-storage:ExportsOutput\w+/"
+    r"(releases|snapshots|runs|checkpoints|candidates)/\*\]"
+)
+"""All releases, in the one bucket that holds nothing else; the parts of the training bucket. The finding's id holds a
+generated name, so it is acknowledged here instead of in the stack."""
 
 WILDCARDS = {
     r"xray:Put\w+ on \*": "a trace belongs to no resource that a policy could name",
     r"s3:GetObject on .*/releases/\*": "every release, in the one bucket that holds nothing else",
+    r"s3:(Get|Put)Object on .*/(runs|checkpoints|candidates)/\*": "what jobs hand each other, in the training bucket",
+    r"s3:GetObject on .*/snapshots/\*": "every snapshot of data; jobs write to none",
+    r"ecr:GetAuthorizationToken on \*": "a login belongs to no resource that a policy could name",
+    r"cloudwatch:PutMetricData on \*": "nor does a metric; held to the namespace of training jobs",
+    r"logs:\w+ on .*:log-group:/aws/sagemaker/TrainingJobs:\*": "every stream of the group that SageMaker logs to",
+    r"sagemaker:\w+ on .*:(training|hyper-parameter-tuning)-job/pipelines-\*": "what a pipeline starts is named so",
+    r"sagemaker:\w+ on .*:model-package/vitrine-\w+/\*": "every version in the stage's own group",
     r"lambda:InvokeFunction on .*:\*": "every version of the one function that is named before the colon",
     r"s3:\* on .*\(denied\)": "refuses whatever comes without TLS",
     r"ssm:\w+ on .*:parameter/cdk/exports/.*\*": "CDK's own way to hand a value to a stack in another region",

@@ -184,18 +184,21 @@ def test_the_front_door_may_invoke_the_other_two_only_where_the_stage_says_so(de
     assert in_functions.function("assemble_results")["Environment"]["Variables"]["SEARCH_PATH"] == "functions"
 
 
-def test_releases_are_versioned_private_and_encrypted(dev):
-    (bucket,) = dev.resources("storage", "AWS::S3::Bucket").values()
-    (policy,) = dev.resources("storage", "AWS::S3::BucketPolicy").values()
+def test_releases_and_training_data_are_versioned_private_and_encrypted(dev):
+    buckets = dev.resources("storage", "AWS::S3::Bucket").values()
+    policies = dev.resources("storage", "AWS::S3::BucketPolicy").values()
 
-    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert all(bucket["PublicAccessBlockConfiguration"].values())
-    assert bucket["BucketEncryption"]
-    assert policy["PolicyDocument"]["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert len(buckets) == len(policies) == 2
+    assert all(bucket["VersioningConfiguration"] == {"Status": "Enabled"} for bucket in buckets)
+    assert all(all(bucket["PublicAccessBlockConfiguration"].values()) for bucket in buckets)
+    assert all(bucket["BucketEncryption"] for bucket in buckets)
+    refused = [policy["PolicyDocument"]["Statement"][0]["Condition"] for policy in policies]
+    assert refused == [{"Bool": {"aws:SecureTransport": "false"}}] * 2
 
 
 def test_a_deleted_release_can_be_brought_back_for_as_long_as_the_stage_says(synthesise):
-    (bucket,) = synthesise("dev", deleted_release_days=14).resources("storage", "AWS::S3::Bucket").values()
+    buckets = synthesise("dev", deleted_release_days=14, training=None).resources("storage", "AWS::S3::Bucket")
+    (bucket,) = buckets.values()
 
     rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
 
