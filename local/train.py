@@ -61,13 +61,12 @@ def train(
         done, taken = do(progress, planned, place, sources, fresh=fresh, jobs=jobs)
         run.step(step.name, "taken" if taken else "done", place.root)
         sources[step.name] = place.source(done)
-        last = {measurement.name: measurement for measurement in place.measurements()}
-        if last and not taken:
-            progress.say(f"{step.name}: " + ", ".join(str(measurement) for measurement in last.values()))
-    decided = [one.value for one in StepFolder(Path(run.steps[gate[0]].folder)).measurements() if one.name == gate[1]]
+        if not taken and (told := ", ".join(str(one) for one in place.last(step.metrics))):
+            progress.say(f"{step.name}: {told}")
+    decided = StepFolder(Path(run.steps[gate[0]].folder)).last([gate[1]])
     if not decided:
         raise StepFailed(gate[0], f"it did not say {gate[1]}", "the job must measure it: 1 to register, 0 to refuse")
-    return decided[-1] == 1
+    return decided[0].value == 1
 
 
 def conclude(folder: TrainingFolder, run: Run, *, passed: bool) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 OURS, THEIRS, QUIET = "#d55e00", "#0072b2", "#999999"
 """Vermilion and blue of Okabe and Ito's palette, which colour-blind people tell apart; the marks differ too."""
 HISTORY, REPORT, EVALUATION, COMPRESSION = "history.json", "report.json", "evaluation.json", "steps.json"
+CONFUSION = "confusion.png"
 
 Places = Mapping[str, StepFolder]
 """Step -> where it worked, of those that are done."""
@@ -93,22 +94,115 @@ def _learning(step: str) -> Callable[[Places], Picture]:
     return curves
 
 
+def _quality(places: Places) -> Picture:
+    evaluation = _read(places, "evaluate", EVALUATION)
+    rows = [
+        (f"{name} ({found['queries']:,})", found)
+        for part in ("quality", "segments")
+        for name, found in evaluation.get(part, {}).items()
+    ][::-1]
+    if not rows:
+        raise _Missing("no query was measured on")
+    figure, (levels, gains) = _figure(10, 1.6 + 0.34 * len(rows), columns=2, sharey=True)
+    for place, (_, found) in enumerate(rows):
+        for release, colour, mark in (("live", THEIRS, "o"), ("candidate", OURS, "D")):
+            if release in found:
+                levels.plot(found[release]["ndcg10"], place, mark, color=colour, markersize=7)
+        if difference := found.get("difference"):
+            ends = [difference["low"], difference["high"]]
+            gains.plot(ends, [place, place], color=OURS, linewidth=2.5, solid_capstyle="butt")
+            gains.plot(difference["mean"], place, "D", color=OURS, markersize=7)
+    levels.set_yticks(range(len(rows)), [name for name, _ in rows])
+    levels.set_ylim(-0.6, len(rows) - 0.4)
+    levels.set_title("nDCG@10: candidate (diamonds) and live (discs)", loc="left", fontsize=11)
+    gains.axvline(0, color=QUIET, linewidth=1)
+    gains.set_title("candidate less live, 95% interval", loc="left", fontsize=11)
+    for axes in (levels, gains):
+        _quiet(axes)
+    return Picture("Quality of the release beside the live one, of all queries and by segment.", _svg(figure))
+
+
+def _curves(places: Places) -> Picture:
+    curves = _read(places, "evaluate", EVALUATION).get("curves")
+    if not curves:
+        raise _Missing("no pairs of both kinds to tell apart")
+    by_data: dict[str, list[Any]] = {}
+    for curve in curves:
+        by_data.setdefault(curve["data"], []).append(curve)
+    figure, panels = _figure(10, 4.2 * len(by_data), columns=2, rows=len(by_data))
+    for number, (data, releases) in enumerate(by_data.items()):
+        precision, rates = panels[2 * number], panels[2 * number + 1]
+        rates.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=":")
+        for curve in releases:
+            ours = curve["release"] == "candidate"
+            look: dict[str, Any] = {
+                "color": OURS if ours else THEIRS,
+                "linestyle": "-" if ours else "--",
+                "linewidth": 2,
+            }
+            precision.plot(
+                *zip(*curve["pr"], strict=True), **look, label=f"{curve['release']}, {curve['average_precision']:.3f}"
+            )
+            rates.plot(*zip(*curve["roc"], strict=True), **look, label=f"{curve['release']}, {curve['roc_auc']:.3f}")
+        precision.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.04))
+        rates.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.02, 1.02), ylim=(0, 1.04))
+        precision.set_title(f"{data}: precision and recall", loc="left", fontsize=11)
+        rates.set_title(f"{data}: ROC", loc="left", fontsize=11)
+        for axes, title in ((precision, "average precision"), (rates, "area under it")):
+            axes.legend(title=title, frameon=False, loc="lower left" if axes is precision else "lower right")
+            _quiet(axes)
+    return Picture("How well scores tell relevant products from others, over all judged pairs.", _svg(figure))
+
+
+def _compression(places: Places) -> Picture:
+    tried = _read(places, "compress", COMPRESSION)
+    figure, (sizes, times, names) = _figure(11, 4.4, columns=3, width_ratios=(4, 4, 2.6))
+    names.axis("off")
+    for number, way in enumerate(tried, start=1):
+        colour = OURS if way["chosen"] else THEIRS
+        weight = "bold" if way["chosen"] else "normal"
+        for axes, across in ((sizes, "megabytes"), (times, "p50_ms")):
+            place = (way[across], way["overlap10"])
+            axes.plot(*place, "D" if way["chosen"] else "o", color=colour, markersize=8 if way["chosen"] else 6)
+            side = (5, 5) if number % 2 else (5, -12)
+            axes.annotate(str(number), place, xytext=side, textcoords="offset points", color=colour, weight=weight)
+        names.text(
+            0, 1 - number / (len(tried) + 1), f"{number}  {way['name']}", color=colour, weight=weight, va="center"
+        )
+    sizes.set(xlabel="megabytes of the model", ylabel="top-10 overlap with the large encoder")
+    times.set(xlabel="milliseconds of a query, one thread")
+    for axes in (sizes, times):
+        axes.margins(0.1)
+        axes.locator_params(nbins=5)
+        _quiet(axes)
+    return Picture("Size and time against quality of every way to compress; the diamond was taken.", _svg(figure))
+
+
+def _confusion(places: Places) -> Picture:
+    report = _read(places, "categorise", REPORT)
+    if not report.get("learnt", True):
+        raise _Missing(str(report.get("reason", "nothing was learnt")))
+    content = (places["categorise"].result / CONFUSION).read_bytes()
+    return Picture("Which category a product is of, and which it was taken for.", content, "image/png")
+
+
 def _read(places: Places, step: str, name: str) -> Any:
     if step not in places:
         raise _Missing(f"{step} did not run")
-    found = sorted(places[step].result.rglob(name))
-    if not found:
+    if not (file := places[step].result / name).is_file():
         raise _Missing(f"{step} left no {name}")
-    return json.loads(found[0].read_text(encoding="utf-8"))
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
-def _figure(width: float, height: float, *, columns: int = 1, **kind: Any) -> "tuple[Figure, Sequence[Axes]]":
+def _figure(
+    width: float, height: float, *, columns: int = 1, rows: int = 1, **kind: Any
+) -> "tuple[Figure, Sequence[Axes]]":
     import matplotlib  # half a second, and only a picture needs it
     from matplotlib.figure import Figure
 
     matplotlib.rcParams |= {"svg.hashsalt": "vitrine", "svg.fonttype": "none", "font.family": "sans-serif"}
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(1, columns, squeeze=False, **kind)[0]
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **kind).flat)
 
 
 def _quiet(axes: "Axes") -> None:
@@ -125,5 +219,12 @@ def _svg(figure: "Figure") -> bytes:
 
 
 _PICTURES: Mapping[str, Callable[[Places], Picture]] = {
-    f"Learning of {step}": _learning(step) for step in ("train_encoder", "distil", "train_shopper")
+    "Quality": _quality,
+    "Precision, recall and ROC": _curves,
+    "Compression": _compression,
+    "Confusion of categories": _confusion,
+    **{
+        f"Learning of {step}": _learning(step)
+        for step in ("train_encoder", "train_teacher", "distil", "train_shopper", "train_ranker")
+    },
 }

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -94,9 +94,10 @@ class StepFolder:
         """Its result, for the steps that read it."""
         return Source(self.result, done.sha256)
 
-    def measurements(self) -> list[Measurement]:
-        """In the order of time."""
-        return measurements(self.log)
+    def last(self, metrics: Sequence[str] | None = None) -> list[Measurement]:
+        """The last value of each metric that its log tells, or of those that are named."""
+        last = {measurement.name: measurement for measurement in measurements(self.log)}
+        return [one for name, one in last.items() if metrics is None or name in metrics]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from local.job_log import Measurement
 from local.training_plots import Picture, draw
 from local.training_run import Run
 from local.training_steps import Done, StepFolder
@@ -28,11 +27,12 @@ _ENDINGS = {
 def table(run: Run) -> str:
     """A line for each step: how it ended, how long it took, the last value of each metric."""
     rows = []
+    of_graph = {step.name: step.metrics for step in STEPS}
     for name, step in run.steps.items():
         place = StepFolder(Path(step.folder))
         done = place.done()
         seconds = f"{done.seconds:8.1f} s" if done else " " * 10
-        metrics = ", ".join(f"{one.name} {one.value:.4g}" for one in _last(place.measurements()))
+        metrics = ", ".join(f"{one.name} {one.value:.4g}" for one in place.last(of_graph.get(name)))
         rows.append(f"  {name:<15}{step.state:<9}{seconds}  {metrics}".rstrip())
     return "\n".join(rows)
 
@@ -101,7 +101,7 @@ def _steps(run: Run) -> str:
             (
                 f'{escape(name)}<br><span class="small">{_SPOKEN[step.state]}</span>',
                 f"{done.seconds:,.1f}" if done else "",
-                "<br>".join(escape(str(one)) for one in _last(place.measurements())),
+                "<br>".join(escape(str(one)) for one in place.last()),
                 _read_words(done),
                 f"{_size_mb(place.result):,.1f} MB<br><code>{done.sha256[:12]}</code>" if done else "",
                 escape(" ".join(done.arguments)) if done else "",
@@ -142,10 +142,6 @@ def _pictures(pictures: Iterable[Picture]) -> str:
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
         for picture in pictures
     )
-
-
-def _last(measurements: Iterable[Measurement]) -> list[Measurement]:
-    return list({measurement.name: measurement for measurement in measurements}.values())
 
 
 def _size_mb(folder: Path) -> float:
