@@ -339,6 +339,34 @@ def categories_table(results: Results) -> str:
     )
 
 
+def compression_table(results: Results) -> str:
+    """Each way to compress: size, time, and nearness to the large encoder."""
+    rows = [
+        [
+            step["name"],
+            f"{step['megabytes']:.1f}",
+            f"{step['smaller']:.1f}x",
+            f"{step['p50_ms']:.2f}",
+            f"{step['faster']:.1f}x",
+            f"{step['overlap10']:.3f}",
+            f"{step['overlap10_both']:.3f}" if step["overlap10_both"] else "-",
+            f"{step['cosine']:.4f}",
+            f"{step['product_cosine']:.4f}",
+            f"{step['dense']['ndcg']:.3f} / {step['dense']['ndcg_judged']:.3f}",
+        ]
+        for step in results["steps"]
+    ]
+    heads = ["", "MB", "smaller", "p50 ms", "faster", "overlap@10", "both sides", "cosine", "of products", "nDCG@10"]
+    machine = results["machine"]
+    return (
+        f"{_table(heads, rows)}\n"
+        f"{results['queries']:,} queries over {results['products']:,} products of Icecat; nDCG@10 of "
+        f"{results['judged_queries']} judged queries by vectors alone, unjudged as bad / judged only. "
+        f"{results['date']}, code {results['code']}, {machine['processor']}, "
+        f"{machine['cores']} cores, Python {machine['python']}.\n"
+    )
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "relevance": relevance_table,
     "latency": latency_table,
@@ -353,6 +381,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "scale": scale_table,
     "rankers": rankers_table,
     "categories": categories_table,
+    "compression": compression_table,
 }
 
 

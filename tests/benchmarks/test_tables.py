@@ -2,7 +2,15 @@ import json
 
 import pytest
 
-from benchmarks.tables import TableUnknown, latency_table, main, relevance_table, scale_table, with_tables
+from benchmarks.tables import (
+    TableUnknown,
+    compression_table,
+    latency_table,
+    main,
+    relevance_table,
+    scale_table,
+    with_tables,
+)
 
 MACHINE = {"processor": "A chip", "cores": 2, "python": "3.11.7"}
 RESULTS = {
@@ -91,3 +99,15 @@ def test_a_marker_that_nobody_measured_fails_the_check(tmp_path, capsys):
 
     assert main(["--check", str(tmp_path / "README.md")]) == 1
     assert "beauty" in capsys.readouterr().err
+
+
+def test_a_way_to_compress_whose_products_were_not_encoded_has_no_overlap_of_both_sides():
+    step = {"name": "int8", "megabytes": 22.84, "smaller": 3.97, "p50_ms": 1.642, "faster": 2.96, "overlap10": 0.9536}
+    step |= {"cosine": 0.998, "product_cosine": 0.997, "dense": {"ndcg": 0.8, "ndcg_judged": 0.9}}
+    both = [step | {"overlap10_both": 0.92}, step | {"overlap10_both": None}]
+
+    table = compression_table(RESULTS | {"products": 19406, "queries": 5000, "judged_queries": 54, "steps": both})
+
+    assert "| int8 | 22.8 | 4.0x | 1.64 | 3.0x | 0.954 | 0.920 | 0.9980 | 0.9970 | 0.800 / 0.900 |" in table
+    assert "| 0.954 | - | 0.9980 |" in table
+    assert "5,000 queries over 19,406 products" in table
