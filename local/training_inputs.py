@@ -73,7 +73,7 @@ def resolve(
         StepFailed: If what a person named is not there, or the catalogue cannot be made.
     """
     named = {name: _named(variable) for variable, name in NAMED.items()}
-    prepared = _subset(prepare_shop(progress, folder.local, shop), configuration.products)
+    prepared = subset(prepare_shop(progress, folder.local, shop), configuration.products)
     finders: Mapping[str, _Find] = {
         "catalogue": lambda: prepared.folder,
         "events": lambda: named["events"],
@@ -96,7 +96,7 @@ def _named(variable: str) -> Path | None:
     return path
 
 
-def _subset(prepared: Prepared, products: int | None) -> Prepared:
+def subset(prepared: Prepared, products: int | None) -> Prepared:
     """At most so many products, evenly across the catalogue, with all that accompanies them."""
     lines = (prepared.folder / "products.jsonl").read_bytes().splitlines(keepends=True)
     if products is None or len(lines) <= products:
