@@ -42,7 +42,7 @@ def test_a_step_that_the_others_can_do_without_may_be_skipped(tmp_path):
         ("[train_encodr]\nepochs = 3", "train_encodr is no step"),
         (
             "[train_encoder]\nepoch = 3",
-            r"\[train_encoder\] epoch is no option of that step, expected one of base, epoch",
+            r"\[train_encoder\] epoch is no option of that step, expected one of base, .*epochs",
         ),
         ("[train_encoder]\nepochs = 'many'", r"\[train_encoder\] epochs is 'many', expected a whole number"),
         ("[train_encoder]\nepochs = 1.5", r"\[train_encoder\] epochs is 1.5, expected a whole number"),
