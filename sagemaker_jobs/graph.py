@@ -74,6 +74,9 @@ STEPS: tuple[Step, ...] = (
         distributed=True,
         parameters={
             "base": "the transformer's name or folder, where the channel is empty",
+            "dimension": "of a vector; the first so many of the transformer's numbers, all where it is not set",
+            "query-prefix": "what the transformer wants before a query",
+            "product-prefix": "what it wants before a product's text",
             "epochs": "how many times each pair is read",
             "batch": "pairs whose products are each other's negatives",
             "learning-rate": "the highest",
@@ -164,6 +167,9 @@ STEPS: tuple[Step, ...] = (
 KINDS: Mapping[str, type[int | float | str]] = MappingProxyType(
     {
         "base": str,
+        "dimension": int,
+        "query-prefix": str,
+        "product-prefix": str,
         "queries": int,
         "epochs": int,
         "batch": int,

@@ -63,8 +63,9 @@ class Training:
     """Queries whose products are each other's negatives, over all processes."""
     chunk: int = 16
     """Texts of like length that are read at once."""
-    at_once: bool = True
-    """Whether memory holds the whole batch of one process; if not, texts are read twice, and memory holds a chunk."""
+    at_once: float = 5e9
+    """Weights times texts of a batch up to which one process reads a batch at once; beyond it texts are read twice, and
+    memory holds a chunk."""
     products_a_query: int = 2
     hard_negatives: int = 1
     """Of each query in a batch."""
@@ -129,6 +130,8 @@ def _job(arguments: Sequence[str] | None) -> None:
             training,
             checkpoints=given.checkpoints or checkpoint_folder(),
             dimension=given.dimension,
+            query_prefix=given.query_prefix,
+            product_prefix=given.product_prefix,
         )
         if manifest:
             say(f"{manifest.encoder_id}: {manifest.metrics}")
@@ -142,6 +145,8 @@ def train_encoder(
     *,
     checkpoints: Path | None = None,
     dimension: int | None = None,
+    query_prefix: str | None = None,
+    product_prefix: str | None = None,
 ) -> TorchEncoderManifest | None:
     """Train, and save the encoder in `output`, which is not touched before.
 
@@ -152,6 +157,8 @@ def train_encoder(
         training: How it learns.
         checkpoints: Where the state is kept after each evaluation; None for nowhere.
         dimension: Of a vector; None for the base's own.
+        query_prefix: Written before each query; None for the base's own, or nothing.
+        product_prefix: Written before each product's text; None for the base's own, or nothing.
 
     Returns:
         The manifest; None in a process that is not the first of several.
@@ -164,6 +171,8 @@ def train_encoder(
     use_threads(training.threads)
     lessons, questions = lessons_of(dataset), questions_of(dataset, training.seed)
     encoder = TextEncoder.load(base, dimension=dimension, attention="sdpa").to(device())
+    encoder.query_prefix = encoder.query_prefix if query_prefix is None else query_prefix
+    encoder.product_prefix = encoder.product_prefix if product_prefix is None else product_prefix
     original = copy.deepcopy(encoder.state_dict())
     texts = [encoder.product_prefix + embedding_text(product) for product in dataset.products]
     parameters: dict[str, str | int | float | bool] = {**asdict(training), "base": encoder.encoder_id}
@@ -376,11 +385,13 @@ def _step(
         weights.to(device()),
         contrast,
     )
+    weighty = sum(parameter.numel() for parameter in encoder.parameters()) * (len(queries) + len(products))
+    at_once = weighty <= training.at_once
     with reduced_precision(device().type):
-        loss = backward(encoder, *inputs, at_once=training.at_once)
+        loss = backward(encoder, *inputs, at_once=at_once)
         if training.adversarial:
             with Perturbed(encoder.network.get_input_embeddings(), training.adversarial):
-                loss = (loss + backward(encoder, *inputs, at_once=training.at_once)) / 2
+                loss = (loss + backward(encoder, *inputs, at_once=at_once)) / 2
     if not math.isfinite(loss):
         raise VitrineError(
             f"step {step}: the loss is {loss}, expected a number; the training diverges at a learning rate of "
@@ -414,13 +425,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: $SM_MODEL_DIR")
     parser.add_argument("--checkpoints", type=Path, metavar="DIR", help="default: $SM_CHECKPOINT_DIR, or none are kept")
     parser.add_argument("--dimension", type=int, help="of a vector: the first so many numbers; default: all")
+    parser.add_argument("--query-prefix", help="what the base wants before a query, such as 'query: '")
+    parser.add_argument("--product-prefix", help="what it wants before a product's text, such as 'passage: '")
     for field in fields(Training):
         name = "--" + field.name.replace("_", "-")
         default: Any = field.default
         if isinstance(default, bool):
             parser.add_argument(name, action=argparse.BooleanOptionalAction, default=default)
         else:
-            parser.add_argument(name, type=type(default), default=default, help=f"default: {default}")
+            parser.add_argument(name, type=type(default), default=default, help=f"default: {default:g}")
     return parser
 
 

@@ -168,7 +168,7 @@ def test_a_missing_channel_is_named(monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(dataset, base, tmp_path):
-    training = Training(epochs=1, batch=8, noise=0, keep=0, threads=1, learning_rate=1e-3, evaluations=1, at_once=False)
+    training = Training(epochs=1, batch=8, noise=0, keep=0, threads=1, learning_rate=1e-3, evaluations=1, at_once=0)
     train_encoder(dataset, base, tmp_path / "one", training)
     options = ["--dataset", dataset.folder, "--base", base, "--output", tmp_path / "two", "--epochs", "1"]
     options += ["--batch", "8", "--noise", "0", "--keep", "0", "--threads", "1", "--learning-rate", "1e-3"]
@@ -198,7 +198,8 @@ def test_a_job_ends_well(dataset, base, tmp_path):
         "--adversarial",
         "0.1",
         "--matryoshka",
-        "--no-at-once",
+        "--at-once",
+        "0",
     ]
 
     status = main(["--dataset", str(dataset.folder), "--base", str(base), "--output", str(tmp_path), *options])
