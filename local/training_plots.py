@@ -74,20 +74,11 @@ def _learning(step: str) -> Callable[[Places], Picture]:
         for axes, group in zip(panels, groups, strict=True):
             for name, colour in zip(group, (OURS, THEIRS, QUIET, "#009e73", "#cc79a7") * len(group), strict=False):
                 points = [(point[along], point[name]) for point in history if name in point]
-                axes.plot(
-                    *zip(*points, strict=True), color=colour, linewidth=1.8, marker="o" if len(points) < 40 else ""
-                )
-                axes.annotate(
-                    f"{name} {points[-1][1]:.3g}",
-                    points[-1],
-                    xytext=(-4, 7),
-                    textcoords="offset points",
-                    color=colour,
-                    ha="right",
-                )
+                look: dict[str, Any] = {"color": colour, "linewidth": 1.8, "marker": "o" if len(points) < 40 else ""}
+                axes.plot(*zip(*points, strict=True), **look, label=f"{name}, at last {points[-1][1]:.3g}")
             axes.set_xlabel(along)
             axes.set_title("loss" if group is losses else "quality", loc="left", fontsize=11)
-            axes.margins(y=0.18)
+            axes.legend(frameon=False)
             _quiet(axes)
         return Picture(f"How {step} learnt, by {along}.", _svg(figure))
 
@@ -164,7 +155,7 @@ def _compression(places: Places) -> Picture:
         for axes, across in ((sizes, "megabytes"), (times, "p50_ms")):
             place = (way[across], way["overlap10"])
             axes.plot(*place, "D" if way["chosen"] else "o", color=colour, markersize=8 if way["chosen"] else 6)
-            side = (5, 5) if number % 2 else (5, -12)
+            side = ((6, 4), (-14, 4), (6, -13), (-14, -13))[number % 4]  # ways of one size lie close together
             axes.annotate(str(number), place, xytext=side, textcoords="offset points", color=colour, weight=weight)
         names.text(
             0, 1 - number / (len(tried) + 1), f"{number}  {way['name']}", color=colour, weight=weight, va="center"

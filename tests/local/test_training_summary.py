@@ -110,7 +110,7 @@ def test_every_picture_is_drawn_from_what_the_steps_leave(run):
     assert len(told) == 4
     assert "tail (10)" in told["Quality of the release beside the live one, of all queries and by segment."]
     assert "candidate, 0.900" in told["How well scores tell relevant products from others, over all judged pairs."]
-    assert "ndcg10 0.61" in told["How train_encoder learnt, by step."]
+    assert "ndcg10, at last 0.61" in told["How train_encoder learnt, by step."]
     assert any("2  int8, smoothed" in content for content in told.values())
 
 
