@@ -62,6 +62,7 @@ STEPS: tuple[Step, ...] = (
         {"dataset": "prepare", "accepted": "accepted"},
         optional=("accepted",),
         metrics=("data:failed_checks",),
+        parameters={"accept-drift": "`yes` where a person has seen that the data moved, and wants to go on"},
     ),
     Step(
         "train_encoder",
@@ -166,6 +167,7 @@ STEPS: tuple[Step, ...] = (
 
 KINDS: Mapping[str, type[int | float | str]] = MappingProxyType(
     {
+        "accept-drift": str,
         "base": str,
         "dimension": int,
         "query-prefix": str,
