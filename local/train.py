@@ -102,6 +102,12 @@ def forget_old_results(folder: TrainingFolder) -> None:
     for result in folder.steps.glob("*/*"):
         if result not in used:
             shutil.rmtree(result, ignore_errors=True)
+    for catalogue in folder.local.catalogues.glob("*"):
+        if not (folder.local.releases / f"{catalogue.name}.folder").exists():  # a whole one that a part was taken of
+            shutil.rmtree(catalogue, ignore_errors=True)
+    baskets = sorted((folder.root / "baskets").glob("*"), key=lambda path: path.stat().st_mtime)
+    for older in baskets[:-KEPT_RUNS]:
+        shutil.rmtree(older, ignore_errors=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

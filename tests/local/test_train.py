@@ -259,11 +259,13 @@ def test_results_that_no_recent_run_used_are_deleted(workshop):
         workshop.catalogue(text)
         run, _ = workshop.train()
         run.ended("missed")
+    (workshop.folder.local.catalogues / "whole").mkdir(parents=True)
 
     forget_old_results(workshop.folder)
 
     assert len(list((workshop.folder.steps / "prepare").iterdir())) == 3
     assert (result(run, "prepare") / "words").read_text() == "GOOD D"
+    assert list(workshop.folder.local.catalogues.iterdir()) == []
 
 
 def test_a_second_training_at_once_is_refused(tmp_path, monkeypatch, capsys):
