@@ -367,7 +367,36 @@ def compression_table(results: Results) -> str:
     )
 
 
+def gate_table(results: Results) -> str:
+    """Honest candidates and spoiled ones: how far each is from the live release, and what the gate said."""
+
+    def interval(found: Results | None) -> str:
+        return "-" if found is None else f"{found['mean']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f})"
+
+    rows = [
+        [
+            entry["name"] if entry["honest"] else f"*{entry['name']}*",
+            interval(entry["difference"]),
+            interval(entry["judged_difference"]),
+            f"{entry['checks']['brand_exposure_against_live']:+.3f}",
+            f"{entry['checks']['price_exposure_against_live']:+.3f}",
+            f"{entry['checks']['latency_p50_against_live']:.2f}",
+            ", ".join(name.replace("_", " ") for name in entry["missed"]) or "passes",
+        ]
+        for entry in sorted(results["entries"], key=lambda entry: not entry["honest"])
+    ]
+    heads = ["", "nDCG@10", "by ratings", "brands", "prices", "p50", "what it misses"]
+    honest, bad = results["honest"], results["bad"]
+    return (
+        f"{_table(heads, rows)}\n{honest['passed']} of {honest['candidates']} honest releases pass, "
+        f"{bad['stopped']} of {bad['candidates']} spoiled ones (in italics) are stopped by the check that is meant for "
+        f"them. {results['queries']:,} test queries derived from the catalogue, {results['judged_queries']} with "
+        f"people's ratings. {_circumstances(results)}\n"
+    )
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
+    "gate": gate_table,
     "relevance": relevance_table,
     "latency": latency_table,
     "retrieval": retrieval_table,
