@@ -69,7 +69,7 @@ MOST_QUERIES, MOST_COMPARED = 500, 200
 """On which the category of a query is measured, and products whose vectors of both encoders are compared."""
 RIGHT = 0.8
 """Relevance, in [0, 1], from which a product answers a query."""
-DECAYS = (1e-6, 1e-5, 1e-4)
+DECAYS = (1e-6, 1e-5)
 """Of the weights; chosen among by macro-F1 across folds, in each catalogue anew."""
 UNLEARNT = -1
 HELD_OUT = 0
@@ -89,6 +89,8 @@ class Examples:
     a product is given is wrong, and in a shop there will be more of them."""
     folds: Rows
     """Shape (n,)."""
+    families: Sequence[str]
+    """Of each product: sizes and colours of one thing have the same."""
     vectors: Matrix
     """Shape (n, d): of the texts without categories."""
 
@@ -240,7 +242,7 @@ def examples_of(products: Sequence[Product], encoder: TextEncoder, report: dict[
     texts = [text_without_categories(product) for product in known]
     vectors = encoder.encode_batch(texts, max_tokens=min(PRODUCT_TOKENS, encoder.manifest.max_tokens))
     say(f"encoded {len(texts):,} products without their categories in {time.monotonic() - began:.0f} s")
-    return Examples(known, classes, labels, family_folds(labels, family, seed=seed), vectors)
+    return Examples(known, classes, labels, family_folds(labels, family, seed=seed), family, vectors)
 
 
 def _reason(known: Sequence[Product], classes: Sequence[CategoryPath]) -> str:
@@ -268,7 +270,10 @@ def _chosen(examples: Examples, report: dict[str, Any]) -> tuple[float, float, f
     best = max(f1, key=lambda decay: f1[decay])
     temperature = temperature_of(tried[best][learnt], right)
     probabilities = softmax(tried[best][rest] / temperature)
-    threshold = believed_from(probabilities.max(axis=1), probabilities.argmax(axis=1) == examples.labels[rest])
+    hit = probabilities.argmax(axis=1) == examples.labels[rest]
+    threshold = believed_from(
+        probabilities.max(axis=1), hit, [examples.families[row] for row in np.flatnonzero(rest).tolist()]
+    )
     report |= {"macro_f1_by_decay": f1, "decay": best, "temperature": temperature, "threshold": threshold}
     sure = "no probability" if threshold is None else f"a probability of {threshold:.2f}"
     say(f"{len(examples.classes)} categories, decay {best:g}, temperature {temperature:.2f}; believed from {sure}")

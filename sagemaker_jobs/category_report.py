@@ -11,9 +11,10 @@ import numpy as np
 from relevance.arrays import Mask, Matrix, Rows, Vector
 from relevance.category_intent import CategoryPath
 
-WANTED_PRECISION = 0.9
-"""In [0, 1]: how many of the categories that are filled in must be right. A wrong one puts a product where nobody looks
-for it and nobody sees why; a missing one leaves it where it was."""
+WANTED_PRECISION = 0.85
+"""In [0, 1]: how many of the categories that are filled in are surely right. A wrong one puts a product where nobody
+looks for it; a missing one leaves it where it was. More cannot be had of every catalogue: some put one kind of thing
+under several categories (a marinade under sauces, and under Hispanic), and no text can tell which."""
 LEAST_BELIEVED = 0.5
 """A category that is less likely than not is never filled in, however often such guesses were right: a shop's next
 products are of kinds that nobody has measured."""
@@ -82,40 +83,47 @@ def calibration_error(probabilities: Matrix, right: Rows) -> float:
     )
 
 
-def believed_from(probability: Vector, hit: Mask) -> float | None:
+def believed_from(probability: Vector, hit: Mask, families: Sequence[str]) -> float | None:
     """The probability from which on predictions are surely right often enough; None where there is none.
 
     Surely: the lower end of the 95% interval of their precision is at least WANTED_PRECISION, so that a handful of
-    lucky ones do not open the door. It lies half way between the last prediction that is believed and the next one, or
+    lucky ones do not open the door. A family's members are right or wrong together, so each family counts once, with
+    its mean. The threshold lies half way between the last prediction that is believed and the next one, or
     LEAST_BELIEVED, which it is never below.
 
     Args:
         probability: Shape (n,), of predictions.
         hit: Shape (n,), whether they are right.
+        families: Of the n products, as `product_folds.families` names them.
     """
-    order = np.argsort(-probability, kind="stable")
-    sure, hits = probability[order], np.cumsum(hit[order])
-    following = np.append(sure[1:], 0.0)
-    enough = [lower_end(int(count), number) >= WANTED_PRECISION for number, count in enumerate(hits, start=1)]
-    ends = np.flatnonzero(np.array(enough, dtype=bool) & (following < sure))  # equal ones are believed together
-    if not len(ends):
-        return None
-    last = ends[-1]
-    lower = max(float(following[last]), LEAST_BELIEVED)
-    return max((float(sure[last]) + lower) / 2, LEAST_BELIEVED)
+    order = np.argsort(-probability, kind="stable").tolist()
+    seen: dict[str, tuple[int, int]] = {}
+    right = 0.0
+    found = None
+    for row, following in zip(order, [*order[1:], None], strict=True):
+        hits, members = seen.get(families[row], (0, 0))
+        right -= hits / members if members else 0
+        hits, members = hits + int(hit[row]), members + 1
+        right += hits / members
+        seen[families[row]] = hits, members
+        lower = LEAST_BELIEVED if following is None else max(float(probability[following]), LEAST_BELIEVED)
+        last_of_equals = following is None or probability[following] < probability[row]
+        if last_of_equals and lower_end(right / len(seen), len(seen)) >= WANTED_PRECISION:
+            found = max((float(probability[row]) + lower) / 2, LEAST_BELIEVED)
+    return found
 
 
-def lower_end(hits: int, tries: int) -> float:
-    """Of the 95% interval of a share, in [0, 1].
+def lower_end(share: float, tries: int) -> float:
+    """Of the 95% interval of a share, in [0, 1], that so many tries gave.
 
-    >>> round(lower_end(35, 35), 3), round(lower_end(9, 10), 3)
-    (0.901, 0.596)
+    >>> round(lower_end(1.0, 22), 3), round(lower_end(0.9, 10), 3)
+    (0.851, 0.596)
 
     Source:
         Wilson, Probable inference, the law of succession, and statistical inference, 1927.
     """
     square = _CONFIDENCE**2
-    share = hits / tries
+    share = min(max(share, 0.0), 1.0)  # sums of thirds may be a hair beyond
     spread = _CONFIDENCE * math.sqrt(share * (1 - share) / tries + square / (4 * tries**2))
     return (share + square / (2 * tries) - spread) / (1 + square / tries)
 
