@@ -48,7 +48,7 @@ def test_a_step_that_the_others_can_do_without_may_be_skipped(tmp_path):
         ("[train_encoder]\nepochs = 1.5", r"\[train_encoder\] epochs is 1.5, expected a whole number"),
         ("[train_encoder]\nepochs = true", r"\[train_encoder\] epochs is True, expected a whole number"),
         ("[train_encoder]\nlearning-rate = '2e-5'", r"learning-rate is '2e-5', expected a number"),
-        ("[check_data]\nseed = 1", r"\[check_data\] seed is no option of that step, expected none"),
+        ("[embed]\nseed = 1", r"\[embed\] seed is no option of that step, expected none"),
         ("products = 1", "products is 1, expected a whole number from 2"),
         ("skip = 'train_teacher'", "skip is 'train_teacher', expected a list of steps"),
         ("skip = ['teacher']", "skip: teacher is no step"),
