@@ -175,8 +175,14 @@ def train_encoder(
     encoder.product_prefix = encoder.product_prefix if product_prefix is None else product_prefix
     original = copy.deepcopy(encoder.state_dict())
     texts = [encoder.product_prefix + embedding_text(product) for product in dataset.products]
-    parameters: dict[str, str | int | float | bool] = {**asdict(training), "base": encoder.encoder_id}
-    kept = Checkpoints(checkpoints, {"data": dataset.report["sha256"], **parameters, "epochs": training.epochs})
+    parameters: dict[str, str | int | float | bool] = {
+        **asdict(training),
+        "base": encoder.encoder_id,
+        "dimension": encoder.dimension,
+        "query_prefix": encoder.query_prefix,
+        "product_prefix": encoder.product_prefix,
+    }
+    kept = Checkpoints(checkpoints, {"data": dataset.report["sha256"], **parameters})
     say(f"{len(lessons):,} queries to learn from, {len(questions)} to validate on, {encoder.encoder_id}")
     metrics = {"validation:ndcg10_before": evaluate(encoder, texts, questions)}
     say(f"before training: nDCG@10 {metrics['validation:ndcg10_before']:.4f}")
