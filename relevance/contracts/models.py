@@ -114,6 +114,28 @@ class RankerManifest(_Frozen):
     versions: dict[str, str]
 
 
+class ShopperManifest(_Frozen):
+    """Beside `shopper.npz`: what a shopper buys next."""
+
+    shopper_model_id: str = Field(min_length=1)
+    space: str
+    """The id of the encoder in whose space the text part of every vector lies."""
+    dimension: int = Field(gt=0)
+    """Of the text part of a vector."""
+    behaviour_dimension: int = Field(gt=0)
+    """Of the part behind it, which was learnt."""
+    products: int = Field(gt=1)
+    """That somebody bought; no other is recommended."""
+    files: dict[str, FileEntry]
+    metrics: dict[str, float]
+    """On the last days of the purchases, before these days were learnt from as well."""
+    metrics_data: str
+    """What the metrics were measured on."""
+    lineage: Lineage
+    made_at: datetime
+    versions: dict[str, str]
+
+
 class ClassifierManifest(_Frozen):
     """Beside `classifier.npz`: which category a text belongs to."""
 
