@@ -3,8 +3,10 @@
 import base64
 import io
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from local.training_steps import StepFolder
@@ -73,7 +75,7 @@ def _learning(step: str) -> Callable[[Places], Picture]:
         figure, panels = _figure(9, 3.4, columns=len(groups))
         for axes, group in zip(panels, groups, strict=True):
             for name, colour in zip(group, (OURS, THEIRS, QUIET, "#009e73", "#cc79a7") * len(group), strict=False):
-                points = [(point[along], point[name]) for point in history if name in point]
+                points = _broken([(point[along], point[name]) for point in history if name in point])
                 look: dict[str, Any] = {"color": colour, "linewidth": 1.8, "marker": "o" if len(points) < 40 else ""}
                 axes.plot(*zip(*points, strict=True), **look, label=f"{name}, at last {points[-1][1]:.3g}")
             axes.set_xlabel(along)
@@ -83,6 +85,33 @@ def _learning(step: str) -> Callable[[Places], Picture]:
         return Picture(f"How {step} learnt, by {along}.", _svg(figure))
 
     return curves
+
+
+def _broken(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The same points, with a gap where learning began anew: no line is drawn across it."""
+    found = list(points[:1])
+    for before, point in pairwise(points):
+        found += [(math.nan, math.nan), point] if point[0] <= before[0] else [point]
+    return found
+
+
+def _next_purchases(places: Places) -> Picture:
+    report = _read(places, "train_shopper", REPORT)
+    if not report["learnt"]:
+        raise _Missing(report["why"])
+    recalls = sorted((report["others"] | {"Vitrine": report["recall"]}).items(), key=lambda entry: entry[1])
+    figure, (axes,) = _figure(8, 1.2 + 0.4 * len(recalls))
+    for place, (name, recall) in enumerate(recalls):
+        colour = OURS if name == "Vitrine" else THEIRS
+        axes.barh(place, recall, color=colour, height=0.6)
+        axes.annotate(f"{recall:.4f}", (recall, place), xytext=(5, 0), textcoords="offset points", va="center")
+    axes.set_yticks(range(len(recalls)), [name for name, _ in recalls])
+    axes.set_xlabel("recall@20 of purchases of products that are new to the shopper")
+    axes.set_xlim(0, 1.15 * max(recall for _, recall in recalls) or 1)
+    _quiet(axes)
+    return Picture(
+        "Next purchases on the last days, which chose the blend; other recommenders beside it.", _svg(figure)
+    )
 
 
 def _quality(places: Places) -> Picture:
@@ -214,6 +243,7 @@ _PICTURES: Mapping[str, Callable[[Places], Picture]] = {
     "Precision, recall and ROC": _curves,
     "Compression": _compression,
     "Confusion of categories": _confusion,
+    "Next purchases": _next_purchases,
     **{
         f"Learning of {step}": _learning(step)
         for step in ("train_encoder", "train_teacher", "distil", "train_shopper", "train_ranker")

@@ -12,6 +12,7 @@ from local.training_steps import Done, StepFolder
 from local.training_summary import table, write_page
 
 HISTORY = [{"step": 10, "loss": 2.0}, {"step": 20, "loss": 1.5}, {"step": 20, "ndcg10": 0.61}]
+TWICE = [{"epoch": epoch, "loss": 1 / (number + 1)} for number, epoch in enumerate((1, 2, 1, 2))]
 TRIED = [
     {"name": "fp32", "megabytes": 90.0, "p50_ms": 7.5, "overlap10": 0.93, "chosen": False},
     {"name": "int8, smoothed", "megabytes": 23.0, "p50_ms": 3.5, "overlap10": 0.91, "chosen": True},
@@ -32,6 +33,7 @@ EVALUATION = {
     ],
 }
 CHECK = {"objective": "tail_relevance", "found": None, "limit": 0.2, "unit": "nDCG@10", "passed": False}
+PURCHASES = {"learnt": True, "recall": 0.21, "others": {"ease": 0.2, "popularity": 0.05}}
 VERDICT = {
     "passed": False,
     "checks": [CHECK | {"reason": "no <tail> query was there"}],
@@ -102,12 +104,15 @@ def test_every_picture_is_drawn_from_what_the_steps_leave(run):
         "train_encoder": a_step(run, "train_encoder", {"history.json": HISTORY}),
         "compress": a_step(run, "compress", {"steps.json": TRIED}),
         "evaluate": a_step(run, "evaluate", {"evaluation.json": EVALUATION}),
+        "train_shopper": a_step(run, "train_shopper", {"report.json": PURCHASES, "history.json": TWICE}),
     }
 
     drawn = draw(places)
 
     told = {picture.caption: picture.content.decode() for picture in drawn.pictures}
-    assert len(told) == 4
+    assert len(told) == 6
+    assert "0.2100" in told["Next purchases on the last days, which chose the blend; other recommenders beside it."]
+    assert "loss, at last 0.25" in told["How train_shopper learnt, by epoch."]
     assert "tail (10)" in told["Quality of the release beside the live one, of all queries and by segment."]
     assert "candidate, 0.900" in told["How well scores tell relevant products from others, over all judged pairs."]
     assert "ndcg10, at last 0.61" in told["How train_encoder learnt, by step."]
