@@ -5,7 +5,7 @@ VENV := .venv/bin
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 
-.PHONY: help up down release check test layers synth bill bench compare scale train models python-version environment test-environment peers-environment sdk-environment pipelines
+.PHONY: help up down release check test layers synth bill bench compare recommendations scale train models python-version environment test-environment peers-environment sdk-environment pipelines
 
 help:
 	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey|online_retail CATALOGUE=file"
@@ -19,6 +19,7 @@ help:
 	@echo "make bill    what a stage costs a month, asleep and for every million searches: STAGE=dev|staging|prod"
 	@echo "make bench   measure the release that make up built, and write the figures into the README"
 	@echo "make compare measure Vitrine beside other engines, after make up: docs/comparison.md (20 minutes)"
+	@echo "make recommendations measure what shoppers buy next beside other recommenders: two shops' purchases (half an hour)"
 	@echo "make scale   measure a search, a build and a release at up to a million products, resampled (an hour, 12 GB of disk)"
 	@echo "make train   train on this machine what the shop's search is made of: SHOP=, CATALOGUE= and CONFIG=small|icecat|file.toml"
 	@echo "make models  rebuild the encoder and the ranker that ship, from their sources (minutes)"
@@ -99,6 +100,9 @@ compare: peers-environment
 	$(PEERS)/bin/python -m benchmarks.peers
 	$(PEERS)/bin/python -m benchmarks.peers.plots
 	$(VENV)/python -m benchmarks.tables
+
+recommendations: peers-environment
+	$(PEERS)/bin/python -m benchmarks.recommendations
 
 scale: peers-environment
 	$(VENV)/python -m benchmarks.scale
