@@ -57,11 +57,9 @@ WAYS: tuple[Way, ...] = (
     Way("1/2 of neurons, int8, learnt", neurons=0.5, learnt=True),
     Way("3/4 of heads, fp32", heads=0.75, eight_bits=False, learnt=True),
     Way("3/4 of heads, int8, learnt", heads=0.75, learnt=True),
-    Way("1/2 of heads, int8, learnt", heads=0.5, learnt=True),
     Way("5/6 of layers, fp32", layers=5 / 6, eight_bits=False, learnt=True),
     Way("5/6 of layers, int8, learnt", layers=5 / 6, learnt=True),
     Way("1/2 of layers, int8, learnt", layers=0.5, learnt=True),
-    Way("3/4 of neurons and heads, 5/6 of layers, int8, learnt", layers=5 / 6, heads=0.75, neurons=0.75, learnt=True),
 )
 
 

@@ -24,10 +24,10 @@ _REPORTS = 10
 class Recovery:
     """How an encoder learns its vectors again."""
 
-    steps: int = 600
+    steps: int = 300
     tokens: int = 512
     """Of a batch, at most: many queries or a few products. All its texts have as many, so that none is padded."""
-    learning_rate: float = 5e-5
+    learning_rate: float = 2e-5
     """The highest; it grows over a twentieth of the steps, then falls to nought along a cosine."""
     seed: int = 1
 

@@ -90,6 +90,11 @@ class Way:
     learnt: bool = False
     """What is left has learnt to give the large encoder's vectors, in eight bits where it is kept so."""
 
+    @property
+    def prunes(self) -> bool:
+        """Whether something is taken out."""
+        return min(self.layers, self.heads, self.neurons) < 1
+
 
 UNCOMPRESSED = Way("fp32", eight_bits=False)
 WAYS: tuple[Way, ...] = (
@@ -129,9 +134,12 @@ class Compression:
 
     queries: int = 20_000
     """To learn from, at most: words out of the catalogue."""
-    steps: int = 600
-    """Of learning, each time something is learnt again; 0: nothing is learnt, and such ways are left out."""
-    learning_rate: float = 5e-5
+    steps: int = 300
+    """Of learning, for each way that learns; 0: such ways are left out."""
+    learning_rate: float = 2e-5
+    """The highest, where nothing was taken out: eight bits are a small step, and a higher one leads away."""
+    pruned_learning_rate: float = 1e-4
+    """The same where something was: what is left has further to go."""
     seed: int = 1
     threads: int = 0
     """0: one for each core of the machine."""
@@ -339,7 +347,8 @@ def compressed(student: TextEncoder, way: Way, material: Material, compression: 
         prepare(model)
     if way.learnt:
         simulate(model, rounds=way.eight_bits)
-        recovery = Recovery(steps=compression.steps, learning_rate=compression.learning_rate, seed=compression.seed)
+        rate = compression.pruned_learning_rate if way.prunes else compression.learning_rate
+        recovery = Recovery(steps=compression.steps, learning_rate=rate, seed=compression.seed)
         recover(model, material.learning, material.learning_wanted, recovery, say)
         simulate(model, rounds=False)
     return model

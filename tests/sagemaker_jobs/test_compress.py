@@ -225,6 +225,6 @@ def test_a_diverging_training_leaves_the_earlier_encoder(channels, first, tmp_pa
     before = {path.name: path.read_bytes() for path in output.iterdir()}
 
     with pytest.raises(VitrineError, match="the training diverges at a learning rate of"):
-        channels.compressed(output, dataclasses.replace(FAST, steps=40, learning_rate=1e30))
+        channels.compressed(output, dataclasses.replace(FAST, steps=40, pruned_learning_rate=1e30))
 
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
