@@ -128,8 +128,9 @@ class TextEncoder(nn.Module):
         if isinstance(folder, Path) and not (path / "config.json").is_file():
             raise VitrineError(f"encoder in {folder}: config.json is missing")
         manifest = _read_manifest(path)
-        logging.set_verbosity_error()  # it talks at length of weights that are left out on purpose
-        logging.disable_progress_bar()
+        # It talks at length of weights that are left out on purpose.
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
             config = AutoConfig.from_pretrained(folder)
             kind: dict[str, Any] = {"add_pooling_layer": False} if config.model_type in _WITH_POOLER else {}
