@@ -9,11 +9,14 @@ releases that whole trainings made. Bad ones break one thing each.
 
 import argparse
 import json
+import logging
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -22,15 +25,15 @@ import numpy as np
 
 from benchmarks.judgments import read_judgments, usable
 from benchmarks.results_file import add_circumstances, write_results
-from benchmarks.spoiled_rankers import bloat, favour, flip, labour, spoil
+from benchmarks.spoiled_rankers import Change, bloat, favour, flip, labour, spoil
 from relevance.arrays import Matrix
-from relevance.contracts.models import EncoderManifest
+from relevance.contracts.models import EncoderManifest, RankerManifest
 from relevance.contracts.products import Product
 from relevance.contracts.training import Verdict
 from relevance.encoder import TextEncoder
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
 from relevance.release import Release, open_release
-from relevance.release_files import MANIFEST
+from relevance.release_files import MANIFEST, file_entry, read_manifest
 from sagemaker_jobs.build_release import ARTEFACTS, build_release
 from sagemaker_jobs.candidates_release import candidates_release, held_back
 from sagemaker_jobs.dataset import Dataset
@@ -47,8 +50,8 @@ SEEDS = 10
 QUERIES = 1000
 """Derived for each training of a ranker, at most."""
 SEED = 20261122
-FAVOUR = 0.5
-"""How much of a favoured feature is added to a ranker's scores."""
+FAVOUR = 10.0
+"""How much of a favoured feature is added to a ranker's scores: as much as the fused score counts."""
 KNOWN = PROJECT / ".local" / "vectors"
 ENCODER, RANKER = ARTEFACTS / "encoder", ARTEFACTS / "ranker"
 
@@ -72,6 +75,26 @@ class Shop:
     vectors: Path
     work: Path
 
+    def with_ranker(self, name: str, ranker: Path) -> Path:
+        """The live release with another ranker; all other files are shared."""
+        target = self.work / "releases" / name / f"{self.live.name}-{name.replace(' ', '-')}"
+        shutil.copytree(self.live, target, copy_function=os.link)
+        (target / MANIFEST).unlink()
+        shutil.rmtree(target / "ranker")
+        shutil.copytree(ranker, target / "ranker")
+        manifest = read_manifest(self.live)
+        files = {path: entry for path, entry in manifest.files.items() if not path.startswith("ranker/")}
+        files |= {f"ranker/{path.name}": file_entry(path) for path in sorted((target / "ranker").iterdir())}
+        about = RankerManifest.model_validate_json((ranker / MANIFEST).read_bytes())
+        changed = {"release_id": target.name, "ranker_id": about.ranker_id, "files": files}
+        (target / MANIFEST).write_text(manifest.model_copy(update=changed).model_dump_json())
+        return target
+
+    @cached_property
+    def live(self) -> Path:
+        """The release that all others are held against."""
+        return self.release("live", RANKER)
+
     def release(self, name: str, ranker: Path, **changed: Any) -> Path:
         """A release of these products with the encoder that ships; `changed`: `vectors` or `products`."""
         models = self.work / "models" / name
@@ -87,10 +110,9 @@ class Shop:
             vectors=changed.get("vectors", self.vectors),
         )
 
-    def spoiled(self, name: str, change: Any, **changed: Any) -> Path:
-        """A release whose ranker is the one that ships, changed."""
-        ranker = shutil.copytree(RANKER, self.work / "spoiled" / name)
-        return self.release(name, spoil(ranker, change, name), **changed)
+    def spoiled(self, name: str, change: Change) -> Path:
+        """The ranker that ships, changed."""
+        return spoil(shutil.copytree(RANKER, self.work / "spoiled" / name), change, name)
 
 
 def known_vectors(dataset: Dataset, known: Path) -> Matrix:
@@ -130,7 +152,7 @@ def honest(shop: Shop, seeds: int, queries: int) -> Iterator[Candidate]:
             learn_from = build_groups(release, facts, derived, seed=seed)
             ranker = _trained(shop, f"seed {seed}", learn_from, Training(seed=seed))
             print(f"ranker of seed {seed} trained in {monotonic() - begun:.0f} s", file=sys.stderr)
-            yield Candidate(f"seed {seed}", True, shop.release(f"seed {seed}", ranker))
+            yield Candidate(f"seed {seed}", True, shop.with_ranker(f"seed {seed}", ranker))
     generator = np.random.default_rng(SEED)
     disordered = [
         replace(group, gains=generator.permutation(group.gains)) for group in learn_from if group.gains is not None
@@ -139,7 +161,7 @@ def honest(shop: Shop, seeds: int, queries: int) -> Iterator[Candidate]:
     yield Candidate(
         "labels in disorder, no anchor",
         False,
-        shop.release("disorder", ranker),
+        shop.with_ranker("disorder", ranker),
         frozenset({"relevance_against_live", "tail_relevance_against_live"}),
     )
 
@@ -164,9 +186,9 @@ def bad(shop: Shop) -> Iterator[Candidate]:
     generator = np.random.default_rng(SEED)
     noise = generator.standard_normal(vectors.shape).astype(np.float32)
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    moved = np.roll(vectors, 1, axis=0)
-    yield Candidate("ranker flipped", False, shop.spoiled("flipped", flip), worse)
-    for name, changed in (("vectors of noise", noise), ("vectors moved by one product", moved)):
+    disordered = generator.permutation(vectors)
+    yield Candidate("ranker flipped", False, shop.with_ranker("flipped", shop.spoiled("flipped", flip)), worse)
+    for name, changed in (("vectors of noise", noise), ("vectors in disorder", disordered)):
         folder = write_vectors(shop.work / "vectors" / name, changed, shop.dataset)
         yield Candidate(name, False, shop.release(name, RANKER, vectors=folder), worse)
     brands = [product.brand for product in shop.dataset.products if product.brand]
@@ -178,17 +200,20 @@ def bad(shop: Shop) -> Iterator[Candidate]:
     yield Candidate(
         "ranker favours one brand",
         False,
-        shop.spoiled("brand", favour("rating_position", FAVOUR), products=rated),
+        shop.release("brand", shop.spoiled("brand", favour("rating_position", FAVOUR)), products=rated),
         frozenset({"brand_exposure", "brand_exposure_against_live"}),
     )
     yield Candidate(
         "ranker favours high prices",
         False,
-        shop.spoiled("price", favour("price_position", FAVOUR)),
+        shop.with_ranker("price", shop.spoiled("price", favour("price_position", FAVOUR))),
         frozenset({"price_exposure", "price_exposure_against_live"}),
     )
-    yield Candidate("ranker bloated", False, shop.spoiled("bloated", bloat), frozenset({"ranker_size"}))
-    yield Candidate("ranker slow", False, shop.spoiled("slow", labour), frozenset({"latency_p50_against_live"}))
+    for name, change, objective in (
+        ("ranker bloated", bloat, "ranker_size"),
+        ("ranker slow", labour, "latency_p50_against_live"),
+    ):
+        yield Candidate(name, False, shop.with_ranker(name, shop.spoiled(name, change)), frozenset({objective}))
 
 
 def judged(candidate: Candidate, live: Release, shop: Shop, judgments: Judgments) -> dict[str, Any]:
@@ -239,13 +264,14 @@ def main() -> int:
     parser.add_argument("--known", type=Path, default=KNOWN, metavar="DIR", help="keeps the products' vectors")
     add_circumstances(parser)
     given = parser.parse_args()
+    logging.getLogger().setLevel(logging.ERROR)  # torch's exporter talks at length
     dataset, judgments = Dataset(given.dataset), usable(read_judgments(given.data))
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
         shop = Shop(
             dataset, write_vectors(work / "vectors" / "made", known_vectors(dataset, given.known), dataset), work
         )
-        given.release = shop.release("live", RANKER)
+        given.release = shop.live
         live = open_release(given.release, remembered=0)
         entries = []
         whole = (Candidate(folder.name, True, release_in(folder)) for folder in given.candidates)

@@ -11,7 +11,7 @@ Source:
     in [0, 1] and shops of any size compare.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from relevance.quality import FIRST
 
 Shares = NDArray[np.float64]
 
-NO_BRAND, NO_PRICE = "no brand", "no price"
+NO_BRAND = "no brand"
 BANDS = ("lowest quarter of prices", "second quarter", "third quarter", "highest quarter")
 
 
@@ -51,25 +51,25 @@ class Exposure:
 
 
 def exposure(
-    answers: Sequence[Sequence[str]], judgments: Sequence[Mapping[str, float]], group_of: Mapping[str, str]
+    answers: Sequence[Sequence[str]], judgments: Sequence[Mapping[str, float]], group_of: Sequence[Mapping[str, str]]
 ) -> Exposure:
     """Attention and merit of each group over queries.
 
     Args:
         answers: For each query the products' ids, best first.
         judgments: For each query, in the same order, product id -> relevance, at least 0.
-        group_of: Product id -> its group; a product that is not in it takes no part.
+        group_of: For each query, product id -> its group; a product that is not in it takes no part.
 
     Raises:
         ValueError: If no answer shows, or no judgment values, a product of any group.
     """
     places = 1 / np.log2(np.arange(2, FIRST + 2))
-    groups = tuple(sorted(set(group_of.values())))
+    groups = tuple(sorted({group for of_query in group_of for group in of_query.values()}))
     column = {group: at for at, group in enumerate(groups)}
     attention, merit = np.zeros(len(groups)), np.zeros(len(groups))
-    for answer, judged in zip(answers, judgments, strict=True):
-        attention += _shares(dict(zip(answer, places, strict=False)), group_of, column)
-        merit += _shares(judged, group_of, column)
+    for answer, judged, of_query in zip(answers, judgments, group_of, strict=True):
+        attention += _shares(dict(zip(answer, places, strict=False)), of_query, column)
+        merit += _shares(judged, of_query, column)
     if not attention.any() or not merit.any():
         raise ValueError(f"{len(answers)} queries: no product of any group is shown, or none is relevant")
     return Exposure(groups, attention / attention.sum(), merit / merit.sum())
@@ -89,11 +89,22 @@ def brands(products: Sequence[Product]) -> dict[str, str]:
     return {product.product_id: product.brand or NO_BRAND for product in products}
 
 
-def price_bands(products: Sequence[Product]) -> dict[str, str]:
-    """Product id -> which quarter of the catalogue's prices its own is in; equal prices share a band."""
-    prices = {product.product_id: product.price_cents for product in products}
-    limits = np.quantile([price for price in prices.values() if price is not None] or [0], (0.25, 0.5, 0.75))
+def price_bands(prices: Mapping[str, int], relevant: Collection[str], concerned: Iterable[str]) -> dict[str, str]:
+    """Which quarter of the prices of one query's relevant products a product's own price is in, by product id.
+
+    A shop's cheap laptops cost more than its dear cables: quarters of the whole catalogue would tell kinds apart.
+
+    Args:
+        prices: Product id -> price, of all products that have one.
+        relevant: To the query. With fewer than four different prices there are no quarters, and the answer is empty.
+        concerned: The products to tell the band of; those without a price are left out.
+    """
+    known = [prices[product_id] for product_id in relevant if product_id in prices]
+    if len(set(known)) < len(BANDS):
+        return {}
+    limits = np.quantile(known, (0.25, 0.5, 0.75))
     return {
-        product_id: NO_PRICE if price is None else BANDS[int(np.searchsorted(limits, price, side="left"))]
-        for product_id, price in prices.items()
+        product_id: BANDS[int(np.searchsorted(limits, prices[product_id], side="left"))]
+        for product_id in concerned
+        if product_id in prices
     }

@@ -15,7 +15,7 @@ from relevance.errors import VitrineError
 from relevance.exposure import Exposure, brands, exposure, price_bands
 from relevance.metrics import Difference, paired_bootstrap
 from relevance.objectives import Figure, Needed, cost_gb_seconds, verdict
-from relevance.quality import Quality, mean_quality, quality
+from relevance.quality import FIRST, Quality, mean_quality, quality
 from relevance.release import Release
 from sagemaker_jobs.answers import Answer, answering, searching
 from sagemaker_jobs.dataset import Dataset
@@ -24,7 +24,7 @@ from sagemaker_jobs.search_times import search_times, slowdown
 
 MOST_QUERIES = 1000
 """Of the test split, drawn at random where there are more."""
-TIMED = 250
+TIMED = 150
 """Queries whose searches are timed."""
 NEWEST = 0.1
 """The part of the products with a date, in [0, 1], that counts as new."""
@@ -48,6 +48,11 @@ class Question:
     segments: tuple[str, ...] = ()
     known_alone: bool = False
     """Count only products that were rated: what nobody was shown, or nobody judged, is not therefore bad."""
+
+    @property
+    def relevant(self) -> list[str]:
+        """Ids of the relevant products."""
+        return [product_id for product_id, rating in self.ratings.items() if rating >= self.relevant_from]
 
     def ndcg(self, found: Quality) -> float:
         """The figure that counts for this query."""
@@ -79,13 +84,20 @@ class Asked:
         kept = [at for at, question in enumerate(self.questions) if segment in question.segments]
         return Asked([self.questions[at] for at in kept], [self.answers[at] for at in kept])
 
-    def exposure(self, group_of: Mapping[str, str]) -> Exposure:
+    def exposure(self, group_of: Sequence[Mapping[str, str]]) -> Exposure:
         """What groups of products get and deserve; see `relevance.exposure`."""
         return exposure(
             [answer.product_ids for answer in self.answers],
             [question.ratings for question in self.questions],
             group_of,
         )
+
+    def price_bands(self, prices: Mapping[str, int]) -> list[dict[str, str]]:
+        """For each question, the bands of the products that are judged, or shown first."""
+        return [
+            price_bands(prices, question.relevant, {*question.ratings, *answer.product_ids[:FIRST]})
+            for question, answer in zip(self.questions, self.answers, strict=True)
+        ]
 
 
 @dataclass
@@ -245,16 +257,18 @@ def _exposure(
     products: Sequence[Product],
 ) -> None:
     figures["exposure"] = {}
-    named: tuple[tuple[str, Needed, dict[str, str]], ...] = (
-        ("brand_exposure", "brands", brands(products)),
-        ("price_exposure", "prices", price_bands(products)),
+    of_brand = brands(products)
+    prices = {product.product_id: cents for product in products if (cents := product.price_cents) is not None}
+    named: tuple[tuple[str, Needed, dict[str, list[Any]]], ...] = (
+        ("brand_exposure", "brands", {release: [of_brand] * len(one.questions) for release, one in asked.items()}),
+        ("price_exposure", "prices", {release: one.price_bands(prices) for release, one in asked.items()}),
     )
     for name, needed, group_of in named:
-        if len(set(group_of.values())) < 2:
+        if len({group for of_query in group_of["candidate"] for group in of_query.values()}) < 2:
             absent.add(needed)
             continue
         try:
-            found = {release: one.exposure(group_of) for release, one in asked.items()}
+            found = {release: one.exposure(group_of[release]) for release, one in asked.items()}
         except ValueError:  # a release that shows nothing: the figure is missing, and the check misses
             continue
         favoured = found["candidate"].most_favoured()

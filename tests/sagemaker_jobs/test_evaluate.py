@@ -45,8 +45,8 @@ def shop(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def few_searches_are_timed(monkeypatch):
-    """Ten queries tell four thousand multiplications from none."""
-    monkeypatch.setattr(evaluation, "TIMED", 10)
+    """Six queries tell four thousand multiplications from none."""
+    monkeypatch.setattr(evaluation, "TIMED", 6)
 
 
 def a_candidate(shop, name, weights, *, vectors=None, change=None):
