@@ -28,19 +28,25 @@ def measurements(log: Path) -> list[Measurement]:
     return [found for line in _lines(log) if (found := _measurement(line))]
 
 
-def spoken(line: str) -> str:
-    """A line as a person reads it: the message, or the metric; a line of a library as it is."""
-    read = _read(line)
-    if read is None:
-        return line
-    measured = _measurement(read)
-    return str(measured) if measured else str(read.get("message", ""))
+def last_told(log: Path) -> str:
+    """What a job told last, as a person reads it; where libraries alone spoke of late, the last line of theirs."""
+    lines = last_lines(log).splitlines()
+    told = [line for line in lines if _read(line) is not None]
+    return _spoken((told or lines or [""])[-1])
 
 
 def cause(log: Path) -> str:
     """Why a job failed: the last error that it told, or its log's last lines where it fell without a word."""
     errors = [str(line["message"]) for line in _lines(log) if line.get("level") == "error" and "message" in line]
-    return errors[-1] if errors else "\n".join(spoken(line) for line in last_lines(log).splitlines())
+    return errors[-1] if errors else "\n".join(_spoken(line) for line in last_lines(log).splitlines())
+
+
+def _spoken(line: str) -> str:
+    """The message, or the metric; a line of a library as it is."""
+    if (read := _read(line)) is None:
+        return line
+    measured = _measurement(read)
+    return str(measured) if measured else str(read.get("message", ""))
 
 
 def _lines(log: Path) -> Iterator[dict[str, Any]]:

@@ -33,7 +33,7 @@ class _Running:
     title: str
     began: float
     log: Path | None
-    spoken: Callable[[str], str]
+    told: Callable[[Path], str]
 
 
 class Progress:
@@ -52,9 +52,9 @@ class Progress:
         threading.Thread(target=self._beat, daemon=True).start()
 
     @contextmanager
-    def step(self, title: str, log: Path | None = None, spoken: Callable[[str], str] = str) -> Iterator[None]:
-        """Announce a step, show the last line of its log meanwhile as `spoken` tells it, and say how long it took."""
-        running = _Running(title, time.time(), log, spoken)
+    def step(self, title: str, log: Path | None = None, told: Callable[[Path], str] | None = None) -> Iterator[None]:
+        """Announce a step, show what its log told last meanwhile, its last line by default, and how long it took."""
+        running = _Running(title, time.time(), log, told or (lambda log: last_lines(log, 1)))
         with self._lock:
             self._running.append(running)
         self.say(f"{title} ...")
@@ -91,7 +91,7 @@ class Progress:
 
     @staticmethod
     def _describe(running: _Running) -> str:
-        doing = running.spoken(last_lines(running.log, 1)) if running.log else ""
+        doing = running.told(running.log) if running.log else ""
         return f"{running.title} {time.time() - running.began:.0f} s" + (f" ({doing.strip()[:80]})" if doing else "")
 
 

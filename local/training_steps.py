@@ -20,7 +20,7 @@ from pathlib import Path
 from local.fingerprint import content_sha256
 from local.folders import PROJECT
 from local.imported_code import code_sha256
-from local.job_log import Measurement, cause, measurements, spoken
+from local.job_log import Measurement, cause, last_told, measurements
 from local.processes import ServerProcess, start_mark
 from local.progress import Progress, StepFailed
 from sagemaker_jobs.configuration import Configuration
@@ -168,7 +168,7 @@ def do(
     goes_on = step.interruptible and place.checkpoints.is_dir() and any(place.checkpoints.iterdir())
     began = datetime.now(UTC)
     title = f"{step.name}, going on from its checkpoint" if goes_on else step.name
-    with progress.step(title, place.log, spoken):
+    with progress.step(title, place.log, last_told):
         try:
             _run(planned, sources, place, jobs)
         except BaseException:

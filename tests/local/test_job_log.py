@@ -1,6 +1,8 @@
 """A job's log as a person reads it."""
 
-from local.job_log import Measurement, cause, measurements, spoken
+import pytest
+
+from local.job_log import Measurement, cause, last_told, measurements
 
 MEASURED = '{"at": "x", "level": "info", "job": "distil", "metric": "train:loss", "value": 0.25, "step": 3}'
 SAID = '{"at": "x", "level": "info", "job": "distil", "message": "reading"}'
@@ -18,12 +20,21 @@ def test_a_step_without_a_log_measured_nothing(tmp_path):
     assert measurements(tmp_path / "log") == []
 
 
-def test_a_line_is_told_as_a_message_a_metric_or_as_it_is():
-    assert [spoken(line) for line in (SAID, MEASURED, "a warning")] == [
-        "reading",
-        "train:loss 0.25 (step 3)",
-        "a warning",
-    ]
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([MEASURED, SAID], "reading"),
+        ([SAID, MEASURED], "train:loss 0.25 (step 3)"),
+        ([SAID, "a warning"], "reading"),
+        (["a warning"], "a warning"),
+        ([], ""),
+    ],
+)
+def test_what_is_going_on_is_what_the_job_told_last(tmp_path, lines, told):
+    log = tmp_path / "log"
+    log.write_text("\n".join(lines))
+
+    assert last_told(log) == told
 
 
 def test_the_cause_is_the_last_error_that_the_job_told(tmp_path):
