@@ -66,7 +66,7 @@ class ShopperNetwork(nn.Module):
         self.to_text = nn.Linear(width, dimension, bias=False)
         self.behaviour = nn.Parameter(torch.randn(products, width) * 0.05)
         self.bias = nn.Parameter(torch.zeros(products))
-        self.fact_weights = nn.Parameter(torch.zeros(facts))
+        self.fact_weights = nn.Parameter(torch.full((facts,), 0.5))
 
     def forward(self, products: Tensor, ages_days: Tensor, real: Tensor, facts: Tensor) -> Tensor:
         """How likely each product is bought next: logits of shape (b, n).

@@ -14,6 +14,7 @@ and nothing else. Ends with 0, or with 1 and the cause.
 """
 
 import argparse
+import copy
 import io
 import json
 import sys
@@ -61,7 +62,7 @@ class Training:
     """How the model learns."""
 
     epochs: int = 10
-    """Over the shoppers, each at every cut."""
+    """At most, over the shoppers, each at every cut: it ends with the one that is best on the last days."""
     batch: int = 128
     learning_rate: float = 3e-3
     """The highest; it grows over a tenth of the steps, then falls to nought."""
@@ -110,6 +111,8 @@ class Tried:
     """Every setting that was tried, with its recall."""
     others: dict[str, float]
     """Other recommenders' recall at K."""
+    epochs: int
+    """After how many the network was best; what learns from all days stops there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -144,7 +147,7 @@ def _job(arguments: Sequence[str] | None) -> None:
         {"data": data_sha256, "vectors": vectors.manifest.encoder_id, **asdict(training)},
     )
     tried, history = choose(log, texts, training, checkpoints)
-    model, more = learn(log, texts, training, tried.blend, checkpoints)
+    model, more = learn(log, texts, training, tried, checkpoints)
     lineage = Lineage(
         data_sha256=data_sha256,
         git_commit=git_commit(),
@@ -180,8 +183,11 @@ def choose(
     questions = validation_questions(log, training)
     known = _rows_of(questions.past, log)
     say(f"{len(questions.shoppers):,} shoppers bought something new in the last {log.end - questions.cut} days")
-    network, history = _network(questions.past, questions.cut, texts[known], training, checkpoints, questions)
-    tried = _tried(questions, texts[known], network)
+    network, history = train_network(
+        questions.past, questions.cut, texts[known], training, checkpoints=checkpoints, questions=questions
+    )
+    epochs = 1 + int(np.argmax([point[f"recall{K}"] for point in history]))
+    tried = _tried(questions, texts[known], network, epochs)
     measured(f"validation:recall{K}", tried.recall)
     checkpoints.keep({"tried": asdict(tried), "chosen": history, "epoch": 0})
     return tried, history
@@ -205,7 +211,7 @@ def validation_questions(log: PurchaseLog, training: Training) -> Questions:
 
 
 def learn(
-    log: PurchaseLog, texts: Matrix, training: Training, blend: Blend, checkpoints: Checkpoints | None = None
+    log: PurchaseLog, texts: Matrix, training: Training, tried: Tried, checkpoints: Checkpoints | None = None
 ) -> tuple[NextPurchases, list[dict[str, float]]]:
     """Learn all parts from all purchases, for the day after the last.
 
@@ -213,7 +219,7 @@ def learn(
         log: All purchases that may be looked at.
         texts: Vectors of its products, shape (n, d).
         training: How the parts are learnt.
-        blend: As `choose` found it.
+        tried: What `choose` found.
         checkpoints: Of the whole training.
 
     Returns:
@@ -222,7 +228,8 @@ def learn(
     Raises:
         VitrineError: If the training diverges.
     """
-    network, history = _network(log, log.end, texts, training, checkpoints or Checkpoints(None, {}), None)
+    network, history = train_network(log, log.end, texts, training, epochs=tried.epochs, checkpoints=checkpoints)
+    blend = tried.blend
     weights = ease(log.bought, regularisation=blend.regularisation, texts=texts, text_weight=blend.text_weight)
     return assembled(log, weights, network, training, blend), history
 
@@ -271,7 +278,7 @@ def network_scores(network: ShopperNetwork, past: PurchaseLog, cut: int, shopper
     return found
 
 
-def _tried(questions: Questions, texts: Matrix, network: ShopperNetwork) -> Tried:
+def _tried(questions: Questions, texts: Matrix, network: ShopperNetwork, epochs: int) -> Tried:
     past, cut = questions.past, questions.cut
     bought = past.bought[questions.shoppers]
     sequence = network_scores(network, past, cut, questions.shoppers)
@@ -306,7 +313,7 @@ def _tried(questions: Questions, texts: Matrix, network: ShopperNetwork) -> Trie
         "the network alone": lambda rows: sequence[np.searchsorted(questions.shoppers, rows)],
     }
     recalls = {name: round(float(found_next(score, questions, K).recall.mean()), 5) for name, score in others.items()}
-    return Tried(best, best_recall, settings, recalls)
+    return Tried(best, best_recall, settings, recalls, epochs)
 
 
 def _recall(questions: Questions, scores: Matrix) -> float:
@@ -314,15 +321,34 @@ def _recall(questions: Questions, scores: Matrix) -> float:
     return float(found_next(lambda rows: scores[np.searchsorted(questions.shoppers, rows)], questions, K).recall.mean())
 
 
-def _network(
+def train_network(
     log: PurchaseLog,
     end: int,
     texts: Matrix,
     training: Training,
-    checkpoints: Checkpoints,
-    questions: Questions | None,
+    *,
+    epochs: int | None = None,
+    checkpoints: Checkpoints | None = None,
+    questions: Questions | None = None,
 ) -> tuple[ShopperNetwork, list[dict[str, float]]]:
-    """Fit the sequence part to a log; with questions, how well it answers them is told after each epoch."""
+    """Fit the sequence part to a log.
+
+    Args:
+        log: To learn from.
+        end: The day after the last that is learnt from.
+        texts: Vectors of the log's products, shape (n, d).
+        training: How it learns.
+        epochs: Where it ends, if that is before the last of `training`.
+        checkpoints: Of the whole training.
+        questions: Asked after each epoch; the weights that answered them best are kept.
+
+    Returns:
+        The network, and its curve.
+
+    Raises:
+        VitrineError: If there is no order of purchases to learn, or the training diverges.
+    """
+    checkpoints = checkpoints or Checkpoints(None, {})
     torch.manual_seed(training.seed)
     phase = "chosen on the last days" if questions else "all days"
     lessons = _lessons(log, end, training)
@@ -337,19 +363,20 @@ def _network(
         optimiser, lambda step: min(1, (step + 1) / warm_up) * max(0.0, 1 - step / steps)
     )
     history: list[dict[str, float]] = []
-    first = 1
+    best, first = None, 1
     state = checkpoints.last() or {"tried": None, "chosen": [], "epoch": 0}
     if state["epoch"]:
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
-        history, first = state["history"], state["epoch"] + 1
+        history, best, first = state["history"], state["best"], state["epoch"] + 1
         say(f"going on from epoch {state['epoch']} of {training.epochs} ({phase})")
     say(
         f"{len(lessons.examples):,} examples of {len(log.shopper_ids):,} shoppers and {len(texts):,} products ({phase})"
     )
     begun = time.monotonic()
-    for epoch in range(first, training.epochs + 1):
+    last = epochs or training.epochs
+    for epoch in range(first, last + 1):
         # what is drawn depends on the seed and the epoch alone, so that going on draws the same
         torch.manual_seed(training.seed * 100_003 + epoch)
         order = np.random.default_rng((training.seed, epoch)).permutation(len(lessons.examples)).tolist()
@@ -368,8 +395,10 @@ def _network(
         if questions is not None:
             scores = network_scores(network, log, end, questions.shoppers)
             point[f"recall{K}"] = _recall(questions, scores)
+            if not history or point[f"recall{K}"] > max(other[f"recall{K}"] for other in history):
+                best = copy.deepcopy(network.state_dict())
         history.append(point)
-        say(f"epochs: {pace(epoch - first + 1, training.epochs - first + 1, time.monotonic() - begun)}")
+        say(f"epochs: {pace(epoch - first + 1, last - first + 1, time.monotonic() - begun)}")
         checkpoints.keep(
             {
                 "tried": state["tried"],
@@ -377,10 +406,13 @@ def _network(
                 "epoch": epoch,
                 "history": history,
                 "network": network.state_dict(),
+                "best": best,
                 "optimiser": optimiser.state_dict(),
                 "schedule": schedule.state_dict(),
             }
         )
+    if best is not None:
+        network.load_state_dict(best)
     network.eval()
     return network, history
 
