@@ -108,7 +108,7 @@ def usual_recommenders() -> dict[str, list[tuple[dict[str, float], Recommender]]
             lambda neighbours, shrinkage: (
                 lambda past, cut: linear(past.bought, item_knn(past.bought, neighbours=neighbours, shrinkage=shrinkage))
             ),
-            neighbours=(50, 100, 200, 400),
+            neighbours=(20, 50, 200, 10_000),
             shrinkage=(0, 20, 100),
         ),
         "matrix factorisation with biases": grid(
