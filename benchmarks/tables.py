@@ -395,6 +395,43 @@ def gate_table(results: Results) -> str:
     )
 
 
+def recommendations_table(results: Results) -> str:
+    """What shoppers bought next that was new to them: each recommender, held against EASE."""
+
+    def row(name: str, found: Results) -> list[str]:
+        above = found["above_ease"]
+        histories = (found.get(f"recall20_{length}_history") for length in ("short", "middle", "long"))
+        return [
+            name,
+            f"{found['recall20']:.4f}",
+            f"{found['of_ease']:.2f}x",
+            f"{above['mean']:+.4f} ({above['low']:+.4f} to {above['high']:+.4f})",
+            f"{found['recall20_of_possible']:.4f}",
+            " / ".join("-" if value is None else f"{value:.3f}" for value in histories),
+            f"{found['coverage']:.2f}",
+        ]
+
+    heads = [
+        "",
+        "recall@20",
+        "of EASE's",
+        "above EASE (95%)",
+        "of what 20 places allow",
+        "short / middle / long",
+        "coverage",
+    ]
+    machine = results["machine"]
+    return (
+        f"{_table(heads, [row(name, found) for name, found in results['recommenders'].items()])}\n"
+        f"{results['described']}: {results['shoppers_learnt_from']:,} shoppers and {results['products']:,} products learnt "
+        f"from until {results['learnt_until']}; {results['shoppers_asked']:,} shoppers asked, who bought "
+        f"{results['answers']:,} products after it that were new to them. {results['products_new_to_the_shop']:,} products "
+        f"were new to the shop, and no recommender could name them. Histories of fewer than 10, 10 to 50 and more than 50 "
+        f"products. {results['date']}, code {results['code']}, {machine['processor']}, "
+        f"{machine['cores']} cores, Python {machine['python']}.\n"
+    )
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "gate": gate_table,
     "relevance": relevance_table,
@@ -411,6 +448,8 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "rankers": rankers_table,
     "categories": categories_table,
     "compression": compression_table,
+    "recommendations": recommendations_table,
+    "recommendations_complete_journey": recommendations_table,
 }
 
 
