@@ -423,11 +423,12 @@ def recommendations_table(results: Results) -> str:
     machine = results["machine"]
     return (
         f"{_table(heads, [row(name, found) for name, found in results['recommenders'].items()])}\n"
-        f"{results['described']}: {results['shoppers_learnt_from']:,} shoppers and {results['products']:,} products learnt "
-        f"from until {results['learnt_until']}; {results['shoppers_asked']:,} shoppers asked, who bought "
-        f"{results['answers']:,} products after it that were new to them. {results['products_new_to_the_shop']:,} products "
-        f"were new to the shop, and no recommender could name them. Histories of fewer than 10, 10 to 50 and more than 50 "
-        f"products. {results['date']}, code {results['code']}, {machine['processor']}, "
+        f"{results['described']}: {results['shoppers_learnt_from']:,} shoppers and {results['products']:,} products "
+        f"learnt from until {results['learnt_until']}; {results['shoppers_asked']:,} shoppers asked, who bought "
+        f"{results['answers']:,} products after it that were new to them. "
+        f"{results['products_new_to_the_shop']:,} products were new to the shop: no recommender could name them. "
+        f"Short histories hold fewer than 10 products, long ones more than 50. "
+        f"{results['date']}, code {results['code']}, {machine['processor']}, "
         f"{machine['cores']} cores, Python {machine['python']}.\n"
     )
 
