@@ -3,13 +3,15 @@
     python -m benchmarks.compression --dataset <what prepare wrote of Icecat> --kept DIR
 
 all-MiniLM-L6-v2 is the large encoder, and its own student, so that nothing but the compression differs. What is made is
-kept in a folder and not made again, so that a run may be cut and goes on where it was; figures are measured when all
-of it is there, the times of all ways side by side. People's ratings are read to compare, and by no way to compress.
+kept in a folder and not made again, so that a run may be cut, or end after so many minutes, and another goes on where
+it was; the figures are always measured anew, the times of all ways side by side. People's ratings are read to compare, and by no way to compress.
 """
 
 import argparse
-import os
+import math
+import pickle
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -46,20 +48,23 @@ from sagemaker_jobs.product_vectors import ProductVectors, VectorsManifest
 
 LEARNING = Compression(queries=8000, steps=300, seed=1, threads=1)
 
+BOTH_SIDES = 2000
+"""Queries for the overlap where products, too, have the compressed encoder's vectors."""
+
 WAYS: tuple[Way, ...] = (
     UNCOMPRESSED,
     Way("int8", smoothed=False, rows=False),
     Way("int8, smoothed, one scale for each table", rows=False),
     Way("int8, smoothed"),
     Way("int8, learnt", learnt=True),
-    Way("3/4 of neurons, fp32", neurons=0.75, eight_bits=False, learnt=True),
     Way("3/4 of neurons, int8, learnt", neurons=0.75, learnt=True),
-    Way("1/2 of neurons, int8, learnt", neurons=0.5, learnt=True),
-    Way("3/4 of heads, fp32", heads=0.75, eight_bits=False, learnt=True),
-    Way("3/4 of heads, int8, learnt", heads=0.75, learnt=True),
-    Way("5/6 of layers, fp32", layers=5 / 6, eight_bits=False, learnt=True),
     Way("5/6 of layers, int8, learnt", layers=5 / 6, learnt=True),
+    Way("3/4 of heads, int8, learnt", heads=0.75, learnt=True),
     Way("1/2 of layers, int8, learnt", layers=0.5, learnt=True),
+    Way("1/2 of neurons, int8, learnt", neurons=0.5, learnt=True),
+    Way("3/4 of neurons, fp32, learnt", neurons=0.75, eight_bits=False, learnt=True),
+    Way("5/6 of layers, fp32, learnt", layers=5 / 6, eight_bits=False, learnt=True),
+    Way("3/4 of heads, fp32, learnt", heads=0.75, eight_bits=False, learnt=True),
 )
 
 
@@ -68,23 +73,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="what prepare wrote of Icecat")
     parser.add_argument("--kept", type=Path, required=True, metavar="DIR", help="where what is made is kept")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after so many nothing new is begun")
     add_circumstances(parser)
     given = parser.parse_args()
+    ends = time.monotonic() + 60 * given.minutes
     torch.set_num_threads(LEARNING.threads)
     given.kept.mkdir(parents=True, exist_ok=True)
     dataset = Dataset(given.dataset)
     large = TextEncoder.load(original_folder())
     wordpiece = servable(large, large)
-    material = read_material(dataset, large, wordpiece, product_vectors(dataset, large, given.kept), LEARNING)
-    files = {way.name: made(way, large, material, given.kept) for way in WAYS}
+    material = material_of(dataset, large, wordpiece, given.kept)
+    files = {way.name: kept_file(given.kept, way) for way in WAYS}
+    for way in WAYS:
+        if not files[way.name].is_file() and time.monotonic() < ends:
+            make(way, large, material, files[way.name])
+    files = {name: file for name, file in files.items() if file.is_file()}
     texts = [wordpiece.encode(embedding_text(product), max_tokens=PRODUCT_TOKENS) for product in dataset.products]
-    sides = {way.name: overlap_of_both(files[way.name], wordpiece, material, texts) for way in WAYS if way.eight_bits}
+    for way in WAYS:
+        if way.eight_bits and way.name in files and time.monotonic() < ends:
+            encode_products(files[way.name], wordpiece, texts)
     tried, _ = measure(files, wordpiece, material)
     judged = rated(files, wordpiece, dataset, material, given.data)
     first = tried[0]
     figures: dict[str, Any] = {
         "products": len(dataset.products),
         "queries": len(material.held_out),
+        "queries_both": min(BOTH_SIDES, len(material.held_out)),
         "judged_queries": judged.pop("queries"),
         "learning": asdict(LEARNING),
         "steps": [
@@ -92,7 +106,7 @@ def main() -> int:
             | {
                 "smaller": round(first.megabytes / way.megabytes, 2),
                 "faster": round(first.p50_ms / way.p50_ms, 2),
-                "overlap10_both": sides.get(way.name),
+                "overlap10_both": overlap_of_both(files[way.name], wordpiece, material),
                 "dense": judged[way.name],
             }
             for way in tried
@@ -121,30 +135,47 @@ def product_vectors(dataset: Dataset, large: TextEncoder, kept: Path) -> Product
     return ProductVectors.read(folder)
 
 
-def made(way: Way, large: TextEncoder, material: Material, kept: Path) -> Path:
-    """The file of one way, made now or before."""
-    file = kept / f"{''.join(letter if letter.isalnum() else '-' for letter in way.name)}.onnx"
+def material_of(dataset: Dataset, large: TextEncoder, wordpiece: WordPiece, kept: Path) -> Material:
+    """What is learnt from and measured on, with the large encoder's vectors."""
+    file = kept / "material.pickle"
     if not file.is_file():
-        print(way.name, flush=True)
-        unfinished = file.with_name(f"unfinished-{file.name}")
-        write(compressed(large, way, material, LEARNING), way, unfinished)
-        unfinished.replace(file)
-    return file
+        material = read_material(dataset, large, wordpiece, product_vectors(dataset, large, kept), LEARNING)
+        file.write_bytes(pickle.dumps(material))
+    found: Material = pickle.loads(file.read_bytes())
+    return found
 
 
-def overlap_of_both(file: Path, wordpiece: WordPiece, material: Material, texts: Sequence[Sequence[int]]) -> float:
-    """In [0, 1]: the overlap where products, too, have the compressed encoder's vectors."""
+def kept_file(kept: Path, way: Way) -> Path:
+    """Where the file of one way is kept."""
+    return kept / f"{''.join(letter if letter.isalnum() else '-' for letter in way.name)}.onnx"
+
+
+def make(way: Way, large: TextEncoder, material: Material, file: Path) -> None:
+    """Write the file of one way, whole or not at all."""
+    print(way.name, flush=True)
+    unfinished = file.with_name(f"unfinished-{file.name}")
+    write(compressed(large, way, material, LEARNING), way, unfinished)
+    unfinished.replace(file)
+
+
+def encode_products(file: Path, wordpiece: WordPiece, texts: Sequence[Sequence[int]]) -> None:
+    """Keep the vectors that a compressed encoder gives all products, unless they are kept already."""
     known = file.with_suffix(".products.npy")
-    session = open_session(file, threads=os.cpu_count() or 1, optimised=True)
     if not known.is_file():
         print(f"{file.stem}: products", flush=True)
-        np.save(known, vectors_of(session, wordpiece, texts))
-    nearest = [
-        _nearest(vectors_of(session, wordpiece, material.held_out), np.load(known)),
-        _nearest(material.wanted, material.products),
-    ]
-    shared = sum(len(np.intersect1d(ours, theirs)) for ours, theirs in zip(*nearest, strict=True))
-    return round(shared / (len(material.held_out) * DEPTH), 4)
+        np.save(known, vectors_of(open_session(file, optimised=True), wordpiece, texts))
+
+
+def overlap_of_both(file: Path, wordpiece: WordPiece, material: Material) -> float | None:
+    """In [0, 1]: the overlap where products, too, have the compressed encoder's vectors; None where they have not."""
+    known = file.with_suffix(".products.npy")
+    if not known.is_file():
+        return None
+    ours = vectors_of(open_session(file, optimised=True), wordpiece, material.held_out[:BOTH_SIDES])
+    theirs = material.wanted[:BOTH_SIDES]
+    nearest = _nearest(ours, np.load(known)), _nearest(theirs, material.products)
+    shared = sum(len(np.intersect1d(*both)) for both in zip(*nearest, strict=True))
+    return round(shared / (len(theirs) * DEPTH), 4)
 
 
 def _nearest(queries: Matrix, products: Matrix) -> list[Any]:

@@ -106,8 +106,10 @@ def test_a_way_to_compress_whose_products_were_not_encoded_has_no_overlap_of_bot
     step |= {"cosine": 0.998, "product_cosine": 0.997, "dense": {"ndcg": 0.8, "ndcg_judged": 0.9}}
     both = [step | {"overlap10_both": 0.92}, step | {"overlap10_both": None}]
 
-    table = compression_table(RESULTS | {"products": 19406, "queries": 5000, "judged_queries": 54, "steps": both})
+    table = compression_table(
+        RESULTS | {"products": 19406, "queries": 5000, "queries_both": 2000, "judged_queries": 54, "steps": both}
+    )
 
     assert "| int8 | 22.8 | 4.0x | 1.64 | 3.0x | 0.954 | 0.920 | 0.9980 | 0.9970 | 0.800 / 0.900 |" in table
     assert "| 0.954 | - | 0.9980 |" in table
-    assert "5,000 queries over 19,406 products" in table
+    assert "5,000 queries (2,000 for both sides) over 19,406 products" in table
