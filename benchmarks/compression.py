@@ -4,7 +4,8 @@
 
 all-MiniLM-L6-v2 is the large encoder, and its own student, so that nothing but the compression differs. What is made is
 kept in a folder and not made again, so that a run may be cut, or end after so many minutes, and another goes on where
-it was; the figures are always measured anew, the times of all ways side by side. People's ratings are read to compare, and by no way to compress.
+it was; the figures are always measured anew, the times of all ways side by side. People's ratings are read to compare,
+and by no way to compress.
 """
 
 import argparse

@@ -361,8 +361,8 @@ def compression_table(results: Results) -> str:
     return (
         f"{_table(heads, rows)}\n"
         f"{results['queries']:,} queries ({results['queries_both']:,} for both sides) over {results['products']:,} "
-        f"products of Icecat; nDCG@10 of {results['judged_queries']} judged queries by vectors alone, unjudged as bad / "
-        "judged only. "
+        f"products of Icecat; nDCG@10 of {results['judged_queries']} judged queries by vectors alone, unjudged as bad "
+        "/ judged only. "
         f"{results['date']}, code {results['code']}, {machine['processor']}, "
         f"{machine['cores']} cores, Python {machine['python']}.\n"
     )
