@@ -22,17 +22,17 @@ _ENDINGS = {
     "registered": "The gate let the release through: it is registered.",
     "missed": "The release misses a limit of the gate: it is not registered.",
 }
+_METRICS = {step.name: step.metrics for step in STEPS}
 
 
 def table(run: Run) -> str:
     """A line for each step: how it ended, how long it took, the last value of each metric."""
     rows = []
-    of_graph = {step.name: step.metrics for step in STEPS}
     for name, step in run.steps.items():
         place = StepFolder(Path(step.folder))
         done = place.done()
         seconds = f"{done.seconds:8.1f} s" if done else " " * 10
-        metrics = ", ".join(f"{one.name} {one.value:.4g}" for one in place.last(of_graph.get(name)))
+        metrics = ", ".join(f"{one.name} {one.value:.4g}" for one in place.last(_METRICS.get(name)))
         rows.append(f"  {name:<15}{step.state:<9}{seconds}  {metrics}".rstrip())
     return "\n".join(rows)
 
@@ -80,7 +80,7 @@ def _gate(verdict: Verdict) -> str:
             f'<span class="{"passed" if check.passed else "missed"}">{"passed" if check.passed else "missed"}</span>',
             escape(check.objective),
             "-" if check.found is None else f"{check.found:,.4g}",
-            f"{check.limit:,.4g}",
+            f"{check.limit:,g}",
             escape(check.unit),
             escape(check.reason),
         )
@@ -101,16 +101,21 @@ def _steps(run: Run) -> str:
             (
                 f'{escape(name)}<br><span class="small">{_SPOKEN[step.state]}</span>',
                 f"{done.seconds:,.1f}" if done else "",
-                "<br>".join(escape(str(one)) for one in place.last()),
+                "<br>".join(escape(str(one)) for one in place.last(_METRICS.get(name))),
                 _read_words(done),
-                f"{_size_mb(place.result):,.1f} MB<br><code>{done.sha256[:12]}</code>" if done else "",
-                escape(" ".join(done.arguments)) if done else "",
+                f"{_size(place.result)}<br><code>{done.sha256[:12]}</code>" if done else "",
+                _options(done) if done else "",
             )
         )
     return _table(("Step", "#Seconds", "Last measured", "Read", "Made", "Options"), rows)
 
 
 _SPOKEN = {"running": "at work", "done": "done", "taken": "taken from an earlier run", "failed": "not done"}
+
+
+def _options(done: Done) -> str:
+    pairs = zip(done.arguments[::2], done.arguments[1::2], strict=True)
+    return "<br>".join(escape(f"{option.removeprefix('--')} {value}") for option, value in pairs)
 
 
 def _read_words(done: Done | None) -> str:
@@ -144,8 +149,9 @@ def _pictures(pictures: Iterable[Picture]) -> str:
     )
 
 
-def _size_mb(folder: Path) -> float:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+def _size(folder: Path) -> str:
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return f"{size / 1e6:,.1f} MB" if size > 1e5 else f"{size / 1e3:,.1f} kB"
 
 
 def _section(title: str, content: str) -> str:
