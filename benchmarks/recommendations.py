@@ -50,6 +50,8 @@ from sagemaker_jobs.train_shopper import (
 SEED = 1
 RANK = 128
 """A table of this rank is a dot product of two vectors, which an index of vectors can answer."""
+LEAST_SHOWN = 0.2
+"""The network's weight in the rows that are to show what it does, where none was chosen."""
 SHORT, LONG = 10, 50
 """Products: who bought fewer than the one has a short history, who bought more than the other a long one."""
 
@@ -180,7 +182,7 @@ def measure(shop: Shop, training: Training) -> dict[str, Any]:
 
 
 def ablations(questions: Questions, weights: Matrix, network: ShopperNetwork, blend: Blend) -> dict[str, Found]:
-    """The shopper model without a part, or one part alone; weights as they were chosen for the whole.
+    """The shopper model's parts alone and together, settings and weights as they were chosen for the whole.
 
     Args:
         questions: What is asked.
@@ -197,20 +199,19 @@ def ablations(questions: Questions, weights: Matrix, network: ShopperNetwork, bl
         logarithms: Matrix = np.log(np.maximum(bought @ weights, LEAST_SAID))
         return logarithms
 
-    with_text, without_text = said(weights), said(ease(past.bought, regularisation=blend.regularisation))
+    plain, with_texts = said(ease(past.bought, regularisation=blend.regularisation)), said(weights)
     left, sizes, right = svds(weights.astype(np.float64), k=RANK, random_state=SEED)
     of_rank = said(((left * sizes) @ right).astype(np.float32))
-    network_part = blend.sequence_weight * sequence
-    trend_part = blend.trend_weight * trend
+    late = blend.trend_weight * trend
+    shown = max(blend.sequence_weight, LEAST_SHOWN)
     scores = {
         "the network alone": sequence,
-        "EASE with texts": with_text,
-        "EASE with trend": without_text + trend_part,
-        "EASE with network": without_text + network_part,
-        "shopper model without texts in EASE": without_text + trend_part + network_part,
-        "shopper model without trend": with_text + network_part,
-        "shopper model without network": with_text + trend_part,
-        f"the same, its products' table of rank {RANK}": of_rank + trend_part,
+        "EASE with texts": with_texts,
+        "EASE with trend": plain + late,
+        f"EASE with the network, weight {shown:g}": plain + shown * sequence,
+        "EASE with texts and trend": with_texts + late,
+        f"EASE with texts, trend and the network, weight {shown:g}": with_texts + late + shown * sequence,
+        f"EASE with texts and trend, of rank {RANK}": of_rank + late,
     }
     return {name: found_next(_looked_up(part, questions), questions, K) for name, part in scores.items()}
 
@@ -301,7 +302,7 @@ def main() -> int:
         print(write_results("recommendations", given, figures, data=[online_retail.FILE]))
     if "complete_journey" in given.shops:
         # a household buys hundreds of products: four cuts give as many examples as two dozen of the other shop
-        figures = measure(complete_journey_shop(encoder, given.products), Training(seed=SEED, every_days=56))
+        figures = measure(complete_journey_shop(encoder, given.products), Training(seed=SEED, every_days=56, epochs=6))
         print(write_results("recommendations_complete_journey", given, figures, data=[]))
     return 0
 
