@@ -12,16 +12,16 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
-from relevance.contracts.models import EncoderManifest, Lineage, RankerManifest
+from relevance.contracts.models import EncoderManifest, Lineage, RankerManifest, ShopperManifest
 from relevance.contracts.products import Product
 from relevance.contracts.training import CategoryLine
-from relevance.errors import VitrineError
+from relevance.errors import ReleaseRefused, VitrineError
 from relevance.release_files import MANIFEST, file_entry
 from sagemaker_jobs.build_release import SHOPPER, build_release
 from sagemaker_jobs.dataset import Dataset
@@ -32,10 +32,8 @@ from sagemaker_jobs.product_vectors import ProductVectors
 CATEGORIES = "categories.jsonl"
 _PAPERS = ("card.md", "LICENSE", "NOTICE")
 """What lies beside a model for people to read."""
-_RECORDS = ("history.json", "report.json")
-"""What a job tells of how it learnt; nothing that serves reads it."""
 
-Manifest = TypeVar("Manifest", EncoderManifest, RankerManifest)
+Manifest = TypeVar("Manifest", EncoderManifest, RankerManifest, ShopperManifest)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,8 +91,14 @@ def export(
         models = Path(scratch)
         encoder_manifest = _copy_model(encoder, models / "encoder", EncoderManifest)
         ranker_manifest = _copy_model(ranker, models / "ranker", RankerManifest)
-        if shopper is not None:
-            _copy_files(shopper, models / SHOPPER)
+        parts = {"encoder": encoder_manifest.lineage, "ranker": ranker_manifest.lineage}
+        if shopper is not None and (shopper / MANIFEST).is_file():  # a shop without purchases has only a report
+            shopper_manifest = _copy_model(shopper, models / SHOPPER, ShopperManifest)
+            if shopper_manifest.space != made.space:
+                raise ReleaseRefused(
+                    f"the shopper model reads vectors of {shopper_manifest.space}, the products' are of {made.space}"
+                )
+            parts[SHOPPER] = shopper_manifest.lineage
         return build_release(
             products,
             models,
@@ -103,7 +107,7 @@ def export(
             say=say,
             threads=threads,
             vectors=vectors,
-            lineage=lineage_of(data_sha256, encoder_manifest, ranker_manifest),
+            lineage=lineage_of(data_sha256, parts, ranker_manifest.seed),
         )
 
 
@@ -137,28 +141,31 @@ def filled_in(products: Sequence[Product], categories: Path) -> list[Product]:
     return found
 
 
-def lineage_of(data_sha256: str, encoder: EncoderManifest, ranker: RankerManifest) -> Lineage:
+def lineage_of(data_sha256: str, parts: Mapping[str, Lineage | None], ranker_seed: int) -> Lineage:
     """Where a release comes from: what its parts say of themselves, each parameter behind its part's name.
 
     The seed is the encoder's, where it says one; the parent is what the encoder started from.
+
+    Raises:
+        VitrineError: If a part was trained on another data set.
     """
-    parts = {"encoder": encoder.lineage, "ranker": ranker.lineage}
     for name, part in parts.items():
         if part is not None and part.data_sha256 != data_sha256:
             raise VitrineError(
                 f"the {name} was trained on the data set {part.data_sha256[:12]}, the release is of {data_sha256[:12]}"
             )
-    parameters: dict[str, str | int | float | bool] = {"ranker.seed": ranker.seed}
+    parameters: dict[str, str | int | float | bool] = {"ranker.seed": ranker_seed}
     for name, part in parts.items():
         if part is not None:
             parameters |= {f"{name}.seed": part.seed}
             parameters |= {f"{name}.{parameter}": value for parameter, value in sorted(part.parameters.items())}
+    encoder = parts.get("encoder")
     return Lineage(
         data_sha256=data_sha256,
         git_commit=git_commit(),
         parameters=parameters,
-        seed=encoder.lineage.seed if encoder.lineage else ranker.seed,
-        parent=encoder.lineage.parent if encoder.lineage else None,
+        seed=encoder.seed if encoder else ranker_seed,
+        parent=encoder.parent if encoder else None,
     )
 
 
@@ -182,13 +189,6 @@ def _copy_model(source: Path, target: Path, kind: type[Manifest]) -> Manifest:
         if (source / name).is_file():
             shutil.copy(source / name, target / name)
     return manifest
-
-
-def _copy_files(source: Path, target: Path) -> None:
-    target.mkdir()
-    for path in sorted(source.iterdir()):
-        if path.is_file() and not path.name.startswith(".") and path.name not in _RECORDS:
-            shutil.copy(path, target / path.name)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,16 +1,17 @@
 import json
 import re
 import shutil
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from relevance.contracts.models import EncoderManifest, Lineage
+from relevance.contracts.models import EncoderManifest, Lineage, ShopperManifest
+from relevance.errors import VitrineError
 from relevance.release import open_release
-from relevance.release_files import MANIFEST
-from sagemaker_jobs import export
+from relevance.release_files import MANIFEST, file_entry
 from sagemaker_jobs.dataset import Dataset
-from sagemaker_jobs.export import CATEGORIES, main
+from sagemaker_jobs.export import CATEGORIES, lineage_of, main
 from sagemaker_jobs.job import DONE, STOPPED
 from sagemaker_jobs.product_vectors import ABOUT
 from tests.builders import some_products, write_linear_ranker
@@ -91,18 +92,58 @@ def test_predicted_categories_fill_what_products_lack(trained, capsys):
     assert "7 of 8 products state no category, 1 were given one" in capsys.readouterr().err
 
 
-def test_what_shoppers_buy_next_travels_along(trained):
-    (trained / "shopper").mkdir()
-    for name in ("manifest.json", "shopper.onnx", "history.json"):
-        (trained / "shopper" / name).write_text(f"{name}'s content")
-
-    _, (folder,) = exported(trained, "--shopper", str(trained / "shopper"))
-
-    carried = open_release(folder).manifest.files.keys()
-    assert {name for name in carried if name.startswith("shopper/")} == {
-        "shopper/manifest.json",
-        "shopper/shopper.onnx",
+def write_shopper(trained, **fields):
+    """A model of what shoppers buy next, of which only the manifest is read here, beside its job's records."""
+    folder = trained / "shopper"
+    folder.mkdir()
+    for name in ("shopper.npz", "history.json", "report.json"):
+        (folder / name).write_text(f"{name}'s content")
+    lineage = Lineage(
+        data_sha256=Dataset(trained / "dataset").report["sha256"], git_commit=None, parameters={"epochs": 2}, seed=3
+    )
+    given = {
+        "shopper_model_id": "shopper-1",
+        "space": "large",
+        "dimension": 384,
+        "behaviour_dimension": 8,
+        "products": 8,
+        "files": {"shopper.npz": file_entry(folder / "shopper.npz")},
+        "metrics": {},
+        "metrics_data": "none",
+        "lineage": lineage,
+        "made_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "versions": {},
     }
+    (folder / MANIFEST).write_text(ShopperManifest.model_validate(given | fields).model_dump_json())
+    return str(folder)
+
+
+def test_what_shoppers_buy_next_travels_along_without_its_jobs_records(trained):
+    _, (folder,) = exported(trained, "--shopper", write_shopper(trained))
+
+    manifest = open_release(folder).manifest
+    assert {name for name in manifest.files if name.startswith("shopper/")} == {
+        "shopper/manifest.json",
+        "shopper/shopper.npz",
+    }
+    assert manifest.lineage.parameters["shopper.epochs"] == 2
+
+
+def test_a_shop_without_purchases_gets_a_release_without_a_shopper_model(trained):
+    (trained / "shopper").mkdir()
+    (trained / "shopper" / "report.json").write_text("{}")
+
+    status, (folder,) = exported(trained, "--shopper", str(trained / "shopper"))
+
+    assert status == DONE
+    assert not (folder / "shopper").exists()
+
+
+def test_a_shopper_model_of_another_space_is_refused(trained, capsys):
+    status, folders = exported(trained, "--shopper", write_shopper(trained, space="larger"))
+
+    assert (status, folders) == (STOPPED, [])
+    assert "reads vectors of larger, the products' are of large" in capsys.readouterr().err
 
 
 def changed(file, **fields):
@@ -150,13 +191,8 @@ def test_a_category_of_an_unknown_product_is_refused(trained, capsys):
     assert "line 1: there is no product sofa" in capsys.readouterr().err
 
 
-def test_a_part_trained_on_other_data_is_refused(trained):
+def test_a_part_trained_on_other_data_is_refused():
     lineage = Lineage(data_sha256="1" * 64, git_commit=None, parameters={}, seed=1)
-    manifest = EncoderManifest.model_validate_json((trained / "encoder" / MANIFEST).read_bytes())
 
-    with pytest.raises(export.VitrineError, match="the encoder was trained on the data set 111111111111"):
-        export.lineage_of("0" * 64, manifest.model_copy(update={"lineage": lineage}), a_ranker(trained))
-
-
-def a_ranker(trained):
-    return export.RankerManifest.model_validate_json((trained / "ranker" / MANIFEST).read_bytes())
+    with pytest.raises(VitrineError, match="the encoder was trained on the data set 111111111111"):
+        lineage_of("0" * 64, {"encoder": lineage}, ranker_seed=1)
