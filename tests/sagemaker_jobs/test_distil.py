@@ -151,3 +151,12 @@ def test_a_missing_channel_is_named(monkeypatch, capsys):
 
     assert main([]) == STOPPED
     assert "SM_CHANNEL_DATASET" in capsys.readouterr().err
+
+
+def test_a_student_that_is_the_large_encoder_is_taught_nothing(dataset, large, vectors, tmp_path, monkeypatch):
+    monkeypatch.setattr(job._Fit, "_step", lambda *_: pytest.fail("a step was taken"))
+
+    manifest = distil(dataset, large, vectors, tmp_path, replace(FAST, layers=2))
+
+    assert manifest.metrics["validation:overlap10"] == 1
+    assert TextEncoder.load(tmp_path).space == TextEncoder.load(large).encoder_id
