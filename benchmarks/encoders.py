@@ -51,6 +51,7 @@ def main() -> int:
     answers = {name: answered(queries, products, ids, judgments) for name, (queries, products) in spaces.items()}
     figures: dict[str, Any] = {
         "queries": len(judgments),
+        "products": len(ids),
         "engines": {
             name: mean_quality([one for one, _ in found]) | {"ndcg_all_judged": _mean([all_ for _, all_ in found])}
             for name, found in answers.items()

@@ -293,6 +293,45 @@ def rankers_table(results: Results) -> str:
     )
 
 
+def encoders_table(results: Results) -> str:
+    """Encoders alone by people's ratings, the differences with their intervals, and how near the small ones come."""
+    names = {
+        "zero-shot": "all-MiniLM-L6-v2 as it is",
+        "trained": "trained on this shop",
+        "student": "its student, before compression",
+        "compressed": "what a function runs",
+    }
+    figures = {
+        "ndcg": "unjudged as bad",
+        "ndcg_judged": "judged only",
+        "ndcg_all_judged": "all judged products, wherever they stand",
+    }
+    engines = _table(
+        ["dense search alone, nDCG@10", *figures.values()],
+        [[names[name], *(f"{means[figure]:.3f}" for figure in figures)] for name, means in results["engines"].items()],
+    )
+    differences = _table(
+        ["nDCG@10", "counting", "difference", "95% interval"],
+        [
+            [
+                f"{names[entry['better']]} against {names[entry['than']]}",
+                figures[entry["figure"]],
+                f"{entry['mean']:+.3f}",
+                f"{entry['low']:+.3f} to {entry['high']:+.3f}",
+            ]
+            for entry in results["differences"]
+        ],
+    )
+    near = results["overlap"]
+    overlap = (
+        f"Of the ten products nearest to a query by the large encoder, its student finds "
+        f"{near['student_top10_overlap']:.1%} and what a function runs {near['compressed_top10_overlap']:.1%}, over "
+        f"{near['unlabelled_queries']:,} queries that nobody labelled."
+    )
+    of_shop = results | {"release": {"products": results["products"]}}
+    return f"{engines}\n{differences}\n{overlap} {results['queries']} judged queries. {_circumstances(of_shop)}\n"
+
+
 def categories_table(results: Results) -> str:
     """How well categories are told from texts: of products, of queries, and what careless measuring would show."""
 
@@ -449,6 +488,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "scale": scale_table,
     "rankers": rankers_table,
     "categories": categories_table,
+    "encoders": encoders_table,
     "compression": compression_table,
     "recommendations": recommendations_table,
     "recommendations_complete_journey": recommendations_table,
