@@ -328,7 +328,7 @@ def encoders_table(results: Results) -> str:
         f"{near['student_top10_overlap']:.1%} and what a function runs {near['compressed_top10_overlap']:.1%}, over "
         f"{near['unlabelled_queries']:,} queries that nobody labelled."
     )
-    of_shop = results | {"release": {"products": results["products"]}}
+    of_shop = {**results, "release": {"products": results["products"]}}
     return f"{engines}\n{differences}\n{overlap} {results['queries']} judged queries. {_circumstances(of_shop)}\n"
 
 
