@@ -49,8 +49,9 @@ from sagemaker_jobs.product_vectors import ProductVectors, VectorsManifest
 
 LEARNING = Compression(queries=8000, steps=300, seed=1, threads=1)
 
-BOTH_SIDES = 2000
-"""Queries for the overlap where products, too, have the compressed encoder's vectors."""
+BOTH_SIDES = ("int8, smoothed", "int8, learnt")
+"""Ways of which all products are encoded, too."""
+BOTH_SIDES_QUERIES = 2000
 
 WAYS: tuple[Way, ...] = (
     UNCOMPRESSED,
@@ -85,21 +86,20 @@ def main() -> int:
     wordpiece = servable(large, large)
     material = material_of(dataset, large, wordpiece, given.kept)
     files = {way.name: kept_file(given.kept, way) for way in WAYS}
+    texts = [wordpiece.encode(embedding_text(product), max_tokens=PRODUCT_TOKENS) for product in dataset.products]
     for way in WAYS:
         if not files[way.name].is_file() and time.monotonic() < ends:
             make(way, large, material, files[way.name])
-    files = {name: file for name, file in files.items() if file.is_file()}
-    texts = [wordpiece.encode(embedding_text(product), max_tokens=PRODUCT_TOKENS) for product in dataset.products]
-    for way in WAYS:
-        if way.eight_bits and way.name in files and time.monotonic() < ends:
+        if way.name in BOTH_SIDES and time.monotonic() < ends:
             encode_products(files[way.name], wordpiece, texts)
+    files = {name: file for name, file in files.items() if file.is_file()}
     tried, _ = measure(files, wordpiece, material)
     judged = rated(files, wordpiece, dataset, material, given.data)
     first = tried[0]
     figures: dict[str, Any] = {
         "products": len(dataset.products),
         "queries": len(material.held_out),
-        "queries_both": min(BOTH_SIDES, len(material.held_out)),
+        "queries_both": min(BOTH_SIDES_QUERIES, len(material.held_out)),
         "judged_queries": judged.pop("queries"),
         "learning": asdict(LEARNING),
         "steps": [
@@ -172,8 +172,8 @@ def overlap_of_both(file: Path, wordpiece: WordPiece, material: Material) -> flo
     known = file.with_suffix(".products.npy")
     if not known.is_file():
         return None
-    ours = vectors_of(open_session(file, optimised=True), wordpiece, material.held_out[:BOTH_SIDES])
-    theirs = material.wanted[:BOTH_SIDES]
+    ours = vectors_of(open_session(file, optimised=True), wordpiece, material.held_out[:BOTH_SIDES_QUERIES])
+    theirs = material.wanted[:BOTH_SIDES_QUERIES]
     nearest = _nearest(ours, np.load(known)), _nearest(theirs, material.products)
     shared = sum(len(np.intersect1d(*both)) for both in zip(*nearest, strict=True))
     return round(shared / (len(theirs) * DEPTH), 4)
