@@ -18,7 +18,6 @@ import json
 import math
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -32,15 +31,12 @@ from models.contrastive import Chunk, Contrast, Perturbed, backward
 from models.precision import reduced_precision
 from models.text_encoder import TextEncoder, original_folder
 from relevance.contracts.models import Lineage, TorchEncoderManifest
-from relevance.contracts.training import QueryLine
 from relevance.errors import VitrineError
 from relevance.metrics import ndcg
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
 from relevance.progress import pace
 from sagemaker_jobs.checkpoints import Checkpoints
 from sagemaker_jobs.dataset import Dataset
-from sagemaker_jobs.derive_queries import PATTERNS
-from sagemaker_jobs.describe_queries import DESCRIPTIONS
 from sagemaker_jobs.folders import channel, checkpoint_folder, model_folder, optional_channel
 from sagemaker_jobs.job import git_commit, measured, replace_file, run, say
 from sagemaker_jobs.processes import device, processes, rank, use_threads, world
@@ -51,8 +47,6 @@ ANSWERS = 0.8
 """Relevance, in [0, 1], from which a product is taught as an answer."""
 LEAST_QUERIES, LEAST_PRODUCTS = 4, 2
 LONGEST_GRADIENT = 1.0
-OF_DESCRIPTIONS = 0.3
-"""What queries that describe a product count beside those that name it, of which all together count 1."""
 QUESTIONS, STRANGERS, COMPARED = 200, 500, 30
 """At most how many validation queries are asked, among how many products of the whole catalogue, and how many of its
 own pairs each: an evaluation reads all of them."""
@@ -105,8 +99,9 @@ class Lesson:
     """Hard negatives, perhaps none."""
     known: frozenset[int]
     """All products of which the data set says that they answer it in part: no negatives of it."""
-    share: float
-    """How often it is drawn, of all lessons."""
+    weight: float
+    """How often it is drawn beside the others: the root of how often it was asked, so that the most frequent queries do
+    not fill every batch."""
 
 
 @dataclass(frozen=True)
@@ -229,8 +224,7 @@ def lessons_of(dataset: Dataset) -> list[Lesson]:
     """
     pairs = dataset.pairs_by_query()
     found = []
-    queries = dataset.queries_of("train")
-    for query, share in zip(queries, asked_shares(queries), strict=True):
+    for query in dataset.queries_of("train"):
         of_query = [(dataset.row_of[pair.product_id], pair) for pair in pairs[query.query_id]]
         answers = [(row, pair.weight) for row, pair in of_query if pair.relevance >= ANSWERS]
         if answers:
@@ -242,7 +236,7 @@ def lessons_of(dataset: Dataset) -> list[Lesson]:
                     weights=np.array(weights, dtype=np.float64),
                     wrong=np.array([row for row, pair in of_query if pair.kind == "hard_negative"], dtype=np.int64),
                     known=frozenset(row for row, pair in of_query if pair.kind != "hard_negative"),
-                    share=share,
+                    weight=math.sqrt(query.asked),
                 )
             )
     products = {row for lesson in found for row in lesson.answers.tolist()}
@@ -252,30 +246,6 @@ def lessons_of(dataset: Dataset) -> list[Lesson]:
             f"all; expected at least {LEAST_QUERIES} and {LEAST_PRODUCTS}: there is nothing to tell apart"
         )
     return found
-
-
-def asked_shares(queries: Sequence[QueryLine]) -> list[float]:
-    """How often each query is to be read, of all: as shoppers ask it.
-
-    A logged query counts by the root of how often it was asked, so that the most frequent ones do not fill every
-    batch. Derived queries of one pattern share what that pattern has among shops' queries: there are few names of
-    kinds and many values of attributes, and yet most people type a name.
-    """
-    shares = {str(name): share for name, share in PATTERNS.items()}
-    shares |= {name: OF_DESCRIPTIONS * share for name, share in DESCRIPTIONS.items()}
-    derived = Counter(query.pattern for query in queries if query.origin == "derived")
-    # A pattern that is not known, or not told, is taken as it comes.
-    usual = 1 / max(1, derived.total())
-    weights = {name: shares[name] / count if name in shares else usual for name, count in derived.items()}
-    of_patterns = sum(weights[name] * count for name, count in derived.items()) or 1.0
-    logged = sum(math.sqrt(query.asked) for query in queries if query.origin == "log") or 1.0
-    part = derived.total() / max(1, len(queries))
-    return [
-        part * weights[query.pattern] / of_patterns
-        if query.origin == "derived"
-        else (1 - part) * math.sqrt(query.asked) / logged
-        for query in queries
-    ]
 
 
 def questions_of(dataset: Dataset, seed: int) -> list[Question]:
@@ -405,8 +375,9 @@ def _step(
     """Add one batch's gradient; returns its loss. What is drawn depends on the seed and the step alone, so that every
     process, and a run that goes on from a checkpoint, draws the same."""
     generator = np.random.default_rng((training.seed, step))
-    shares = np.array([lesson.share for lesson in lessons])
-    drawn = [lessons[at] for at in generator.choice(len(lessons), batch, replace=False, p=shares / shares.sum())]
+    asked = np.array([lesson.weight for lesson in lessons])
+    chances = asked / asked.sum()
+    drawn = [lessons[at] for at in generator.choice(len(lessons), batch, replace=False, p=chances)]
     queries = [
         noisy(lesson.text, generator) if generator.random() < training.noise else lesson.text for lesson in drawn
     ]

@@ -11,12 +11,11 @@ pytest.importorskip("transformers")
 
 from models.text_encoder import TextEncoder  # noqa: E402
 from relevance.contracts.models import TorchEncoderManifest  # noqa: E402
-from relevance.contracts.training import QueryLine  # noqa: E402
 from relevance.errors import VitrineError  # noqa: E402
 from sagemaker_jobs.dataset import PAIRS, QUERIES, Dataset  # noqa: E402
 from sagemaker_jobs.folders import PROJECT  # noqa: E402
 from sagemaker_jobs.job import DONE, STOPPED  # noqa: E402
-from sagemaker_jobs.train_encoder import Training, asked_shares, between, main, train_encoder  # noqa: E402
+from sagemaker_jobs.train_encoder import Training, between, lessons_of, main, train_encoder  # noqa: E402
 from tests.models.tiny_bert import a_tiny_bert  # noqa: E402
 from tests.sagemaker_jobs.learning_data import a_dataset  # noqa: E402
 
@@ -78,20 +77,14 @@ def test_a_parent_is_gone_on_from(trained, dataset, tmp_path):
     assert child.metrics["validation:ndcg10_before"] == manifest.metrics["validation:ndcg10"]
 
 
-def test_queries_are_drawn_as_shoppers_ask_them():
-    def a_query(number, **how):
-        return QueryLine(query_id=f"q{number}", text=f"q{number}", split="train", segment="tail", **how)
+def test_a_query_counts_by_the_root_of_how_often_it_was_asked(tmp_path):
+    dataset = a_dataset(tmp_path)
+    first, *others = (tmp_path / QUERIES).read_text().splitlines()
+    (tmp_path / QUERIES).write_text("\n".join([first.replace('"asked":1', '"asked":16'), *others]) + "\n")
 
-    types = [a_query(n, origin="derived", asked=1, pattern="type") for n in range(2)]
-    values = [a_query(n, origin="derived", asked=1, pattern="value") for n in range(2, 6)]
-    logged = [a_query(n, origin="log", asked=asked) for n, asked in ((6, 4), (7, 16))]
+    lessons = lessons_of(dataset)
 
-    shares = asked_shares([*types, *values, *logged])
-
-    assert sum(shares) == pytest.approx(1)
-    assert sum(shares[6:]) == pytest.approx(2 / 8)
-    assert shares[7] == pytest.approx(2 * shares[6])  # the root of four times as often
-    assert sum(shares[:2]) / sum(shares[2:6]) == pytest.approx(0.44 / (0.3 * 0.45))
+    assert [lesson.weight for lesson in lessons[:2]] == [4.0, 1.0]
 
 
 def test_what_is_kept_lies_between_before_and_after():
