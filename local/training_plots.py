@@ -67,7 +67,7 @@ def _learning(step: str) -> Callable[[Places], Picture]:
     def curves(places: Places) -> Picture:
         history = _read(places, step, HISTORY)
         if not history:
-            raise _Missing(f"{step} took no step")
+            raise _Missing(f"{step} took no step: there was nothing to teach")
         along = "epoch" if "epoch" in history[0] else "step"
         names = list(dict.fromkeys(key for point in history for key in point if key != along))
         losses = [name for name in names if "loss" in name]
