@@ -38,7 +38,11 @@ def device() -> torch.device:
 
 
 def use_threads(threads: int) -> None:
-    """How many threads torch takes; 0: this process's share of the machine's cores. Another number adds up in another
-    order, and makes another model."""
+    """How many threads torch takes; 0: what `OMP_NUM_THREADS` says, or this process's share of the machine's cores.
+
+    Another number adds up in another order, and makes another model. Threads wait by spinning: on a machine that has
+    other work to do, one is faster than two.
+    """
     of_machine = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) // of_machine))
+    wanted = int(os.environ.get("OMP_NUM_THREADS", "0"))
+    torch.set_num_threads(threads or wanted or max(1, (os.cpu_count() or 1) // of_machine))
