@@ -44,11 +44,9 @@ from sagemaker_jobs.folders import PROJECT
 from sagemaker_jobs.judgments import Judgments
 from sagemaker_jobs.known_vectors import encode_unknown
 from sagemaker_jobs.product_vectors import ProductVectors, VectorsManifest
-from sagemaker_jobs.train_ranker import Group, Training, build_groups, train_on
+from sagemaker_jobs.train_ranker import QUERIES, Group, Training, build_groups, train_on
 
 SEEDS = 10
-QUERIES = 1000
-"""Derived for each training of a ranker, at most."""
 SEED = 20261122
 FAVOUR = 10.0
 """How much of a favoured feature is added to a ranker's scores: as much as the fused score counts."""
@@ -138,7 +136,7 @@ def write_vectors(folder: Path, vectors: Matrix, dataset: Dataset) -> Path:
     return folder
 
 
-def honest(shop: Shop, seeds: int, queries: int) -> Iterator[Candidate]:
+def honest(shop: Shop, seeds: Sequence[int], queries: int) -> Iterator[Candidate]:
     """The ranker trained again with each seed, and at the end once more on labels that are in disorder."""
     dataset, source = shop.dataset, shop.dataset.report["source"]
     kept_back = held_back(dataset.folder)
@@ -146,7 +144,7 @@ def honest(shop: Shop, seeds: int, queries: int) -> Iterator[Candidate]:
     products = dataset.products
     with candidates_release(products, ENCODER, source=source, say=lambda _: None, vectors=shop.vectors) as made:
         release, facts = made
-        for seed in range(1, seeds + 1):
+        for seed in seeds:
             begun = monotonic()
             derived = [query for query in derive_queries(facts, queries, seed=seed) if query.text not in kept_back]
             learn_from = build_groups(release, facts, derived, seed=seed)
@@ -260,11 +258,13 @@ def main() -> int:
         help="releases, or what export or evaluate wrote",
     )
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many rankers are trained again")
+    parser.add_argument("--first-seed", type=int, default=1, help="of the first of them")
     parser.add_argument("--queries", type=int, default=QUERIES, help="derived for each of them, at most")
     parser.add_argument("--known", type=Path, default=KNOWN, metavar="DIR", help="keeps the products' vectors")
     add_circumstances(parser)
     given = parser.parse_args()
     logging.getLogger().setLevel(logging.ERROR)  # torch's exporter talks at length
+    seeds = range(given.first_seed, given.first_seed + given.seeds)
     dataset, judgments = Dataset(given.dataset), usable(read_judgments(given.data))
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
@@ -275,7 +275,7 @@ def main() -> int:
         live = open_release(given.release, remembered=0)
         entries = []
         whole = (Candidate(folder.name, True, release_in(folder)) for folder in given.candidates)
-        for candidates in (whole, bad(shop), honest(shop, given.seeds, given.queries)):
+        for candidates in (whole, bad(shop), honest(shop, seeds, given.queries)):
             for candidate in candidates:
                 entries.append(judged(candidate, live, shop, judgments))
                 print(_line(entries[-1]), flush=True)
@@ -283,6 +283,7 @@ def main() -> int:
         figures = {
             "queries": len(dataset.queries_of("test")),
             "judged_queries": len(judgments),
+            "queries_learnt_from": given.queries,
             "honest": {"candidates": len(right[True]), "passed": sum(right[True])},
             "bad": {"candidates": len(right[False]), "stopped": sum(right[False])},
             "entries": entries,

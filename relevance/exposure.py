@@ -41,6 +41,21 @@ class Exposure:
         """The part of all attention that would have to move to another group, in [0, 1]."""
         return float(np.abs(self.attention - self.merit).sum() / 2)
 
+    @property
+    def excess(self) -> dict[str, float]:
+        """Group -> the attention that it gets beyond its merit, at least 0."""
+        return dict(zip(self.groups, np.maximum(self.attention - self.merit, 0).tolist(), strict=True))
+
+    def most_gained(self, before: "Exposure") -> tuple[str, float]:
+        """The group whose excess has grown most since another release, and by how much.
+
+        Unfairness as a whole may stay as it is while one group's grows: what it takes from others that had too much
+        makes up for it.
+        """
+        grown = {group: excess - before.excess.get(group, 0.0) for group, excess in self.excess.items()}
+        most = max(grown, key=grown.__getitem__)
+        return most, grown[most]
+
     def most_favoured(self, count: int = 5) -> list[dict[str, float | str]]:
         """The groups that are shown most above their merit."""
         best = np.argsort(self.merit - self.attention, kind="stable")[:count]

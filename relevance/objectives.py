@@ -97,7 +97,7 @@ OBJECTIVES: tuple[Objective, ...] = (
     ),
     Objective(
         "brand_exposure_against_live",
-        "what that part has grown by since the live release",
+        "the attention beyond its products' relevance that one brand has gained since the live release",
         "share",
         "at most",
         0.03,
@@ -113,7 +113,7 @@ OBJECTIVES: tuple[Objective, ...] = (
     ),
     Objective(
         "price_exposure_against_live",
-        "what that part has grown by since the live release",
+        "the attention beyond its products' relevance that one band of prices has gained since the live release",
         "share",
         "at most",
         0.03,

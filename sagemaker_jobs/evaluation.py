@@ -281,8 +281,8 @@ def _exposure(
             "most_favoured": favoured
         }
         if "live" in found:
-            before = found["live"].unfairness
-            measured[f"{name}_against_live"] = Figure(found["candidate"].unfairness - before, f"it was {before:.4f}")
+            most_gained, gain = found["candidate"].most_gained(found["live"])
+            measured[f"{name}_against_live"] = Figure(gain, most_gained)
 
 
 def _times(

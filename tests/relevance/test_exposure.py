@@ -36,6 +36,17 @@ def test_a_group_that_gets_everything_for_half_of_the_worth_is_named():
     assert found.most_favoured(1) == [{"group": "Acorn", "attention": 1.0, "merit": 0.5}]
 
 
+def test_a_group_that_gains_is_seen_though_another_that_had_too_much_makes_up_for_it():
+    of = {"a": "Acorn", "b": "Birch", "c": "Cedar"}
+    judged = [{"a": 1.0, "b": 1.0, "c": 2.0}]
+    before, after = (exposure([[first]], judged, [of]) for first in ("a", "b"))
+
+    group, gain = after.most_gained(before)
+
+    assert before.unfairness == after.unfairness == 0.75
+    assert (group, gain) == ("Birch", 0.75)
+
+
 def test_each_query_counts_alike_however_many_products_it_has():
     found = exposure([["a"], ["b"]], [{"a": 1.0}, {f"b{number}": 1.0 for number in range(9)} | {"b": 1.0}], [OF] * 2)
 
