@@ -301,8 +301,7 @@ def main() -> int:
         figures = measure(online_retail_shop(given.data, encoder), Training(seed=SEED))
         print(write_results("recommendations", given, figures, data=[online_retail.FILE]))
     if "complete_journey" in given.shops:
-        # a household buys hundreds of products: four cuts give as many examples as two dozen of the other shop
-        figures = measure(complete_journey_shop(encoder, given.products), Training(seed=SEED, every_days=56, epochs=6))
+        figures = measure(complete_journey_shop(encoder, given.products), Training(seed=SEED, epochs=6))
         print(write_results("recommendations_complete_journey", given, figures, data=[]))
     return 0
 

@@ -49,8 +49,6 @@ from sagemaker_jobs.product_vectors import ProductVectors
 
 HISTORY = "history.json"
 K = 20
-MOST_PRODUCTS = 10_000
-"""The table of products that speak for each other needs the inverse of a matrix of so many rows: 400 MB, minutes."""
 LEAST_SHARE = 1e-5
 """Added to a product's share of the purchases, so that the trend of one that stopped selling is a number."""
 FACT_HALF_LIVES_DAYS = (7.0, 21.0)
@@ -74,6 +72,11 @@ class Training:
     """How long after a cut counts as next."""
     every_days: int = 14
     """Between two cuts."""
+    examples: int = 15_000
+    """At most how many an epoch reads; a shopper at a cut is one."""
+    products: int = 5_000
+    """At most, those that most shoppers bought: the table of products that speak for each other is the inverse of a
+    matrix of so many rows, and each of its settings takes seconds for 5,000 and a minute for 10,000."""
     validation_days: int = 62
     """At the end, to choose weights on; at most a quarter of all days."""
     neighbours: int = 300
@@ -140,7 +143,7 @@ def _job(arguments: Sequence[str] | None) -> None:
             f"the vectors in {vectors_folder} were made of the data set {vectors.manifest.data_sha256[:12]}, "
             f"{dataset.folder} holds {data_sha256[:12]}"
         )
-    log = _log(dataset)
+    log = _log(dataset, training.products)
     texts = vectors.vectors[[dataset.row_of[product_id] for product_id in log.product_ids]]
     checkpoints = Checkpoints(
         given.checkpoints or checkpoint_folder(),
@@ -355,7 +358,8 @@ def train_network(
     if not lessons.examples:
         raise VitrineError("no shopper bought something new at a later time: there is no order of purchases to learn")
     network = ShopperNetwork(texts, width=training.width, facts=lessons.facts.shape[2], dropout=training.dropout)
-    a_epoch = -(-len(lessons.examples) // training.batch)
+    read = min(len(lessons.examples), training.examples)
+    a_epoch = -(-read // training.batch)
     steps = a_epoch * training.epochs
     warm_up = max(1, steps // 10)
     optimiser = torch.optim.AdamW(network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
@@ -379,7 +383,7 @@ def train_network(
     for epoch in range(first, last + 1):
         # what is drawn depends on the seed and the epoch alone, so that going on draws the same
         torch.manual_seed(training.seed * 100_003 + epoch)
-        order = np.random.default_rng((training.seed, epoch)).permutation(len(lessons.examples)).tolist()
+        order = np.random.default_rng((training.seed, epoch)).permutation(len(lessons.examples))[:read].tolist()
         network.train()
         losses = 0.0
         for begin in range(0, len(order), training.batch):
@@ -431,7 +435,7 @@ def _rows_of(past: PurchaseLog, log: PurchaseLog) -> Rows:
     return np.array([row_of[product_id] for product_id in past.product_ids], dtype=np.int64)
 
 
-def _log(dataset: Dataset) -> PurchaseLog:
+def _log(dataset: Dataset, most_products: int) -> PurchaseLog:
     for number, basket in enumerate(dataset.baskets, start=1):
         for product_id in basket.product_ids:
             if product_id not in dataset.row_of:
@@ -444,10 +448,10 @@ def _log(dataset: Dataset) -> PurchaseLog:
             f"{dataset.folder / BASKETS}: {len(log.shopper_ids)} shoppers bought {len(log.product_ids)} products, "
             f"expected at least 2 of each: nothing can be told from what one bought to what another buys"
         )
-    if len(log.product_ids) > MOST_PRODUCTS:
+    if len(log.product_ids) > most_products:
         bought_by = shoppers_of_products(log, log.end)
-        most = np.argsort(-bought_by, kind="stable")[:MOST_PRODUCTS]
-        say(f"{len(log.product_ids):,} products were bought: the {MOST_PRODUCTS:,} that most shoppers bought are kept")
+        most = np.argsort(-bought_by, kind="stable")[:most_products]
+        say(f"{len(log.product_ids):,} products were bought: the {most_products:,} that most shoppers bought are kept")
         log = log.of_products(log.product_ids[row] for row in most.tolist())
     return log
 

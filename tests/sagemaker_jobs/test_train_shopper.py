@@ -196,3 +196,14 @@ def test_a_stranger_is_recommended_what_most_shoppers_bought_of_late(walked, tmp
     recommended = NextPurchases.load(tmp_path / "output").recommend([Bought("never sold", 3)], 3)
 
     assert recommended[0].product_id == "p50"
+
+
+def test_of_many_products_those_that_most_shoppers_bought_are_kept(walked, tmp_path):
+    rarely = [a_basket("shopper 0", 50, "p178"), a_basket("shopper 1", 51, "p179")]
+    often = [basket for basket in walked.baskets if not {"p178", "p179"} & set(basket.product_ids)]
+    shop = Shop(tmp_path, [*often, *rarely])
+
+    assert shop.train("output", "--products", "178", "--examples", "100") == 0
+
+    model = NextPurchases.load(tmp_path / "output")
+    assert list(model.product_ids) == sorted(f"p{number}" for number in range(178))
