@@ -197,6 +197,8 @@ def _run(planned: Plan, sources: Mapping[str, Source], place: StepFolder, jobs: 
         f"SM_CHANNEL_{channel.upper()}": str(sources[of].folder) for channel, of in step.inputs.items() if of in sources
     }
     environment |= {"SM_MODEL_DIR": str(place.result), "SM_OUTPUT_DATA_DIR": str(place.root / "reports")}
+    # on a machine that does something else as well, threads that wait by spinning make two five times slower than one
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if step.interruptible:
         environment["SM_CHECKPOINT_DIR"] = str(place.checkpoints)
     place.result.mkdir()
