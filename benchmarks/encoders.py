@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="one run's folder, its steps in it")
     add_circumstances(parser)
     given = parser.parse_args()
-    dataset = Dataset(given.run / "prepare")
+    dataset = Dataset(result(given.run, "prepare"))
     judgments = usable(read_judgments(given.data))
     spaces = encoded(given.run, dataset, list(judgments))
     ids = [product.product_id for product in dataset.products]
@@ -75,13 +75,18 @@ def main() -> int:
     return 0
 
 
+def result(run: Path, step: str) -> Path:
+    """Where a run keeps what one of its steps made."""
+    return run / step / "result"
+
+
 def encoded(run: Path, dataset: Dataset, queries: list[str]) -> dict[str, tuple[Matrix, Matrix]]:
     """Each encoder's vectors of queries, shape (q, d), and the vectors of products they are compared with, (n, d)."""
     original = TextEncoder.load(original_folder(), attention="sdpa")
     texts = [embedding_text(product) for product in dataset.products]
     say("the first network reads the catalogue")
     zero_shot = original.encode(texts, max_tokens=PRODUCT_TOKENS, progress=say)
-    products = ProductVectors.read(run / "embed").vectors
+    products = ProductVectors.read(result(run, "embed")).vectors
     found = {"zero-shot": (original.encode(queries, max_tokens=QUERY_TOKENS, exact=True), zero_shot)}
     for name, vectors in _of_run(run, queries).items():
         found[name] = (vectors, products)
@@ -91,7 +96,7 @@ def encoded(run: Path, dataset: Dataset, queries: list[str]) -> dict[str, tuple[
 def overlaps(run: Path, dataset: Dataset) -> dict[str, float | int]:
     """The share of the ten nearest products that each small encoder's queries agree on with the large one's."""
     queries = unlabelled_queries(dataset.products, UNLABELLED, seed=UNLABELLED_SEED)
-    products = ProductVectors.read(run / "embed").vectors
+    products = ProductVectors.read(result(run, "embed")).vectors
     vectors = _of_run(run, queries)
     return {"unlabelled_queries": len(queries)} | {
         f"{name}_top10_overlap": round(top_overlap(vectors[name], vectors["trained"], products, 10), 4)
@@ -103,9 +108,9 @@ def _of_run(run: Path, queries: list[str]) -> dict[str, Matrix]:
     """The vectors of queries by the large encoder, by its student, and by what a function serves."""
     found = {}
     for name, step in (("trained", "train_encoder"), ("student", "distil")):
-        encoder = TextEncoder.load(run / step, attention="sdpa")
+        encoder = TextEncoder.load(result(run, step), attention="sdpa")
         found[name] = encoder.encode(queries, max_tokens=QUERY_TOKENS, prefix=encoder.query_prefix, exact=True)
-    found["compressed"] = OnnxTextEncoder.load(run / "compress").encode_batch(queries, max_tokens=QUERY_TOKENS)
+    found["compressed"] = OnnxTextEncoder.load(result(run, "compress")).encode_batch(queries, max_tokens=QUERY_TOKENS)
     return found
 
 

@@ -320,6 +320,7 @@ def encoders_table(results: Results) -> str:
                 f"{entry['low']:+.3f} to {entry['high']:+.3f}",
             ]
             for entry in results["differences"]
+            if entry["low"] < entry["high"]  # a student that is the large encoder itself does not differ
         ],
     )
     near = results["overlap"]
