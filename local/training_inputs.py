@@ -67,13 +67,14 @@ def resolve(
     """The inputs of the graph that there are, by their name.
 
     The release in use is the one that `make up` serves of the same products, with the models that ship; LIVE= names
-    another. Ratings are read to measure, never to train.
+    another. Ratings are read to measure, never to train; not of part of a catalogue, which lacks most rated products.
 
     Raises:
         StepFailed: If what a person named is not there, or the catalogue cannot be made.
     """
     named = {name: _named(variable) for variable, name in NAMED.items()}
-    prepared = subset(prepare_shop(progress, folder.local, shop), configuration.products)
+    whole = prepare_shop(progress, folder.local, shop)
+    prepared = subset(whole, configuration.products)
     finders: Mapping[str, _Find] = {
         "catalogue": lambda: prepared.folder,
         "events": lambda: named["events"],
@@ -81,7 +82,7 @@ def resolve(
         "accepted": lambda: folder.accepted(scope),
         "base": lambda: named["base"],
         "live": lambda: named["live"] or build_release(progress, folder.local, prepared),
-        "judgments": lambda: _judgments(folder, shop),
+        "judgments": lambda: _judgments(folder, shop) if prepared == whole else None,
     }
     found = {name: path for name, find in finders.items() if (path := find()) is not None and path.is_dir()}
     return {name: Source(path, content_sha256(path)) for name, path in found.items()}

@@ -137,6 +137,7 @@ def _quality(places: Places) -> Picture:
     levels.set_title("nDCG@10: candidate (diamonds) and live (discs)", loc="left", fontsize=11)
     gains.axvline(0, color=QUIET, linewidth=1)
     gains.set_title("candidate less live, 95% interval", loc="left", fontsize=11)
+    gains.locator_params(axis="x", nbins=6)
     for axes in (levels, gains):
         _quiet(axes)
     return Picture("Quality of the release beside the live one, of all queries and by segment.", _svg(figure))
