@@ -313,9 +313,7 @@ class EndpointStack(Stack):
     ) -> autoscaling.ScalableTarget:
         """Between the stage's bounds, by requests a minute, under the role that AWS itself makes for this."""
         wanted = self._wanted
-        role = aws_iam.Role.from_role_arn(
-            self, "ScalingRole", f"arn:{self.partition}:iam::{self.account}:{SCALING_ROLE}"
-        )
+        role = f"arn:{self.partition}:iam::{self.account}:{SCALING_ROLE}"
         target = autoscaling.ScalableTarget(
             self,
             "Instances",
@@ -324,7 +322,7 @@ class EndpointStack(Stack):
             scalable_dimension=dimension,
             min_capacity=wanted.least,
             max_capacity=wanted.most,
-            role=role,
+            role=aws_iam.Role.from_role_arn(self, "ScalingRole", role),
         )
         for number, (when, (least, most)) in enumerate(wanted.schedule.items()):
             target.scale_on_schedule(

@@ -121,7 +121,7 @@ class Endpoint:
                 f"bake_minutes is {self.bake_minutes}: expected 5 to 60, as alarms need some and AWS a limit"
             )
         for name in ("requests_per_instance", "memory_mib", "model_ms"):
-            if getattr(self, name) <= 0:
+            if not getattr(self, name) > 0:  # also true for NaN
                 raise ValueError(f"{name} is {getattr(self, name):g}: expected a number above 0")
 
 
