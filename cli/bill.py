@@ -459,7 +459,8 @@ def _kept_instances(assembly: Assembly, assumed: Assumptions) -> float:
 def _captured_days(assembly: Assembly) -> int:
     buckets = assembly.of_type("AWS::S3::Bucket")
     rules = (rule for each in buckets for rule in each.get("LifecycleConfiguration", {}).get("Rules", ()))
-    return next(rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "captured/")
+    days: int = next(rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "captured/")
+    return days
 
 
 def _number(quantity: float) -> str:
