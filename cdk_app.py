@@ -7,6 +7,7 @@ from pathlib import Path
 import aws_cdk as cdk
 
 from infra.edge_stack import EdgeStack
+from infra.endpoint_stack import EndpointStack
 from infra.layers import LayersMissing
 from infra.search_stack import SearchStack
 from infra.stage import Stage, stages
@@ -22,6 +23,8 @@ def wire(app: cdk.App, stage: Stage) -> cdk.App:
         EdgeStack(app, stage=stage, edge=stage.edge, api_id=search.api.api_id)
     if stage.training is not None:
         TrainingStack(app, stage=stage, training=stage.training, storage=storage)
+    if stage.endpoint is not None:
+        EndpointStack(app, stage=stage, endpoint=stage.endpoint, storage=storage)
     cdk.Tags.of(app).add("vitrine:stage", stage.name)
     return app
 
