@@ -14,10 +14,8 @@ the cause.
 import argparse
 import copy
 import json
-import math
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -33,10 +31,10 @@ from relevance.arrays import Matrix
 from relevance.contracts.models import Lineage, TorchEncoderManifest
 from relevance.errors import VitrineError
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
-from relevance.progress import pace
 from relevance.wordpiece import WordPiece
 from sagemaker_jobs.checkpoints import Checkpoints
 from sagemaker_jobs.dataset import Dataset
+from sagemaker_jobs.fitting import Course, Fitted, fit
 from sagemaker_jobs.folders import channel, checkpoint_folder, model_folder
 from sagemaker_jobs.job import git_commit, measured, replace_file, run, say
 from sagemaker_jobs.processes import device, use_threads
@@ -50,7 +48,6 @@ HELD_OUT = 5000
 DEPTH = 10
 COMPARED_PRODUCTS = 20_000
 """At most so many products' nearness is learnt: drawn by chance from a larger catalogue."""
-LONGEST_GRADIENT = 1.0
 HISTORY = "history.json"
 
 
@@ -156,14 +153,14 @@ def distil(
     layers = int(learner.network.config.num_hidden_layers)
     say(f"a student of {layers} layers; overlap before training {metrics['validation:overlap10_before']:.4f}")
     compared = np.random.default_rng(training.seed).permutation(len(texts))[:COMPARED_PRODUCTS]
-    fit = _Fit(large, learner, torch.from_numpy(made.vectors[compared]).to(device()), training)
-    best, history = metrics["validation:overlap10_before"], list[dict[str, float]]()
-    if best < 1:
-        history, best = fit.run([*asked, *learning], texts, overlap, kept)
+    teaching = _Teaching(large, learner, torch.from_numpy(made.vectors[compared]).to(device()), training)
+    fitted = Fitted(best=metrics["validation:overlap10_before"])
+    if fitted.best < 1:
+        fitted = teaching.run([*asked, *learning], texts, overlap, fitted.best, kept)
     else:
         say("the student is the large encoder itself: there is nothing to teach it")
-    metrics["validation:overlap10"] = best
-    measured("validation:overlap10", best)
+    metrics["validation:overlap10"] = fitted.best
+    measured("validation:overlap10", fitted.best)
     sample = texts[:: max(1, len(texts) // 1000)]
     both = [one.encode(sample, max_tokens=PRODUCT_TOKENS, prefix=one.product_prefix) for one in (learner, large)]
     metrics["validation:product_cosine"] = float(np.mean(np.sum(both[0] * both[1], axis=1)))
@@ -182,7 +179,7 @@ def distil(
         ),
         space=large.space,
     )
-    replace_file(output / HISTORY, (json.dumps(history, indent=1) + "\n").encode())
+    replace_file(output / HISTORY, (json.dumps(fitted.history, indent=1) + "\n").encode())
     kept.forget()
     return manifest
 
@@ -242,7 +239,7 @@ def top_overlap(queries: Matrix, others: Matrix, products: Matrix, depth: int) -
 
 
 @dataclass
-class _Fit:
+class _Teaching:
     """A student being taught."""
 
     large: TextEncoder
@@ -252,60 +249,32 @@ class _Fit:
     training: Training
 
     def run(
-        self, queries: Sequence[str], texts: Sequence[str], overlap: Any, checkpoints: Checkpoints
-    ) -> tuple[list[dict[str, float]], float]:
-        """Fit in place; the weights of the best evaluation stay. Returns what was measured, and the best overlap."""
+        self,
+        queries: Sequence[str],
+        texts: Sequence[str],
+        overlap: Callable[[], float],
+        before: float,
+        checkpoints: Checkpoints,
+    ) -> Fitted:
+        """Fit in place; the weights of the best evaluation stay, those it began with (`before`) among them."""
         given = self.training
         steps = max(1, round(given.epochs * len(queries) / given.batch))
-        warm_up = max(1, steps // 20)
-        optimiser = torch.optim.AdamW(
-            self.student.parameters(), lr=given.learning_rate, weight_decay=given.weight_decay
+        return fit(
+            self.student,
+            lambda step: self._step(queries, texts, step),
+            overlap,
+            Course(
+                steps=steps,
+                queries=given.batch,
+                learning_rate=given.learning_rate,
+                warm_up=max(1, steps // 20),
+                weight_decay=given.weight_decay,
+                evaluations=given.evaluations,
+                metric="validation:overlap10",
+            ),
+            checkpoints,
+            best_so_far=before,
         )
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: min(1, (step + 1) / warm_up) * max(0.0, 1 - step / steps)
-        )
-        evaluated_after = {max(1, round(steps * part / given.evaluations)) for part in range(1, given.evaluations + 1)}
-        reported_every = max(1, steps // 40)
-        history: list[dict[str, float]] = []
-        best, best_weights, first = overlap(), copy.deepcopy(self.student.state_dict()), 1
-        if (state := checkpoints.last()) is not None:
-            self.student.load_state_dict(state["student"])
-            optimiser.load_state_dict(state["optimiser"])
-            schedule.load_state_dict(state["schedule"])
-            best, best_weights = state["best"], state["best_weights"]
-            history, first = state["history"], state["step"] + 1
-            say(f"going on from step {state['step']} of {steps}")
-        begun, losses = time.monotonic(), 0.0
-        for step in range(first, steps + 1):
-            losses += self._step(queries, texts, step)
-            torch.nn.utils.clip_grad_norm_(self.student.parameters(), LONGEST_GRADIENT)
-            optimiser.step()
-            optimiser.zero_grad()
-            schedule.step()
-            if step % reported_every == 0:
-                measured("train:loss", losses / reported_every, step=step)
-                say(f"steps: {pace(step - first + 1, steps - first + 1, time.monotonic() - begun)}")
-                history.append({"step": step, "loss": losses / reported_every})
-                losses = 0.0
-            if step in evaluated_after:
-                quality = overlap()
-                measured("validation:overlap10", quality, step=step)
-                history.append({"step": step, "overlap10": quality})
-                if quality > best:
-                    best, best_weights = quality, copy.deepcopy(self.student.state_dict())
-                checkpoints.keep(
-                    {
-                        "student": self.student.state_dict(),
-                        "optimiser": optimiser.state_dict(),
-                        "schedule": schedule.state_dict(),
-                        "best": best,
-                        "best_weights": best_weights,
-                        "history": history,
-                        "step": step,
-                    }
-                )
-        self.student.load_state_dict(best_weights)
-        return history, best
 
     def _step(self, queries: Sequence[str], texts: Sequence[str], step: int) -> float:
         """Add one batch's gradient; returns its loss. What is drawn depends on the seed and the step alone.
@@ -332,11 +301,6 @@ class _Fit:
                     some, PRODUCT_TOKENS, self.student.product_prefix, self.large.product_prefix
                 )
                 loss = loss + (1 - (student * large).sum(dim=1)).mean()
-        if not math.isfinite(loss.item()):
-            raise VitrineError(
-                f"step {step}: the loss is {loss.item()}, expected a number; the training diverges at a learning rate "
-                f"of {self.training.learning_rate:g}"
-            )
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.item())
 

@@ -17,7 +17,6 @@ import copy
 import json
 import math
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -34,9 +33,9 @@ from relevance.contracts.models import Lineage, TorchEncoderManifest
 from relevance.errors import VitrineError
 from relevance.metrics import ndcg
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
-from relevance.progress import pace
 from sagemaker_jobs.checkpoints import Checkpoints
 from sagemaker_jobs.dataset import Dataset
+from sagemaker_jobs.fitting import Course, Fitted, fit
 from sagemaker_jobs.folders import channel, checkpoint_folder, model_folder, optional_channel
 from sagemaker_jobs.job import git_commit, measured, replace_file, run, say
 from sagemaker_jobs.processes import device, processes, rank, use_threads, world
@@ -46,7 +45,6 @@ QUERY_TOKENS = 32
 ANSWERS = 0.8
 """Relevance, in [0, 1], from which a product is taught as an answer."""
 LEAST_QUERIES, LEAST_PRODUCTS = 4, 2
-LONGEST_GRADIENT = 1.0
 QUESTIONS, STRANGERS, COMPARED = 200, 500, 30
 """At most how many validation queries are asked, among how many products of the whole catalogue, and how many of its
 own pairs each: an evaluation reads all of them."""
@@ -189,12 +187,12 @@ def train_encoder(
     say(f"{len(lessons):,} queries to learn from, {len(questions)} to validate on, {encoder.encoder_id}")
     metrics = {"validation:ndcg10_before": evaluate(encoder, texts, questions)}
     say(f"before training: nDCG@10 {metrics['validation:ndcg10_before']:.4f}")
-    history, rate = _fit(encoder, texts, lessons, questions, training, kept)
+    fitted = _fit(encoder, texts, lessons, questions, training, kept)
     metrics["validation:ndcg10_trained"] = evaluate(encoder, texts, questions)
     encoder.load_state_dict(between(original, encoder.state_dict(), training.keep))
     metrics["validation:ndcg10"] = evaluate(encoder, texts, questions)
     measured("validation:ndcg10", metrics["validation:ndcg10"])
-    metrics["train:queries_per_second"] = rate
+    metrics["train:queries_per_second"] = fitted.queries_per_second
     if rank() > 0:
         return None
     manifest = encoder.save(
@@ -211,7 +209,7 @@ def train_encoder(
             parent=encoder.encoder_id,
         ),
     )
-    replace_file(output / HISTORY, (json.dumps(history, indent=1) + "\n").encode())
+    replace_file(output / HISTORY, (json.dumps(fitted.history, indent=1) + "\n").encode())
     kept.forget()
     return manifest
 
@@ -307,60 +305,29 @@ def _fit(
     questions: Sequence[Question],
     training: Training,
     checkpoints: Checkpoints,
-) -> tuple[list[dict[str, float]], float]:
-    """Fit in place; returns what was measured on the way, and how many queries were read in a second."""
-    pairs = len(lessons) * training.products_a_query
+) -> Fitted:
+    """Fit in place; the last weights stay."""
     batch = min(training.batch, len(lessons)) // world() * world()
     if not batch:
         raise VitrineError(f"a batch of {training.batch} over {world()} processes leaves some without a query")
-    steps = max(1, round(training.epochs * pairs / batch))
-    warm_up = max(1, steps // 10)
-    optimiser = torch.optim.AdamW(encoder.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min(1, (step + 1) / warm_up) * max(0.0, 1 - step / steps)
-    )
-    evaluated_after = {
-        max(1, round(steps * part / training.evaluations)) for part in range(1, training.evaluations + 1)
-    }
-    reported_every = max(1, steps // 40)
+    steps = max(1, round(training.epochs * len(lessons) * training.products_a_query / batch))
     width = encoder.dimension
     contrast = Contrast(training.temperature, (width, width // 2, width // 4) if training.matryoshka else ())
-    history: list[dict[str, float]] = []
-    first = 1
-    if (state := checkpoints.last()) is not None:
-        encoder.load_state_dict(state["encoder"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        history, first = state["history"], state["step"] + 1
-        say(f"going on from step {state['step']} of {steps}")
-    begun, losses = time.monotonic(), 0.0
-    for step in range(first, steps + 1):
-        losses += _step(encoder, texts, lessons, training, contrast, batch, step)
-        torch.nn.utils.clip_grad_norm_(encoder.parameters(), LONGEST_GRADIENT)
-        optimiser.step()
-        optimiser.zero_grad()
-        schedule.step()
-        if step % reported_every == 0:
-            done, seconds = step - first + 1, time.monotonic() - begun
-            measured("train:loss", losses / reported_every, step=step)
-            say(f"steps: {pace(done, steps - first + 1, seconds)}; {done * batch / seconds:.0f} queries/s")
-            history.append({"step": step, "loss": losses / reported_every})
-            losses = 0.0
-        if step in evaluated_after:
-            quality = evaluate(encoder, texts, questions)
-            measured("validation:ndcg10", quality, step=step)
-            history.append({"step": step, "ndcg10": quality})
-            if rank() == 0:
-                checkpoints.keep(
-                    {
-                        "encoder": encoder.state_dict(),
-                        "optimiser": optimiser.state_dict(),
-                        "schedule": schedule.state_dict(),
-                        "history": history,
-                        "step": step,
-                    }
-                )
-    return history, (steps - first + 1) * batch / max(time.monotonic() - begun, 1e-9)
+    return fit(
+        encoder,
+        lambda step: _step(encoder, texts, lessons, training, contrast, batch, step),
+        lambda: evaluate(encoder, texts, questions),
+        Course(
+            steps=steps,
+            queries=batch,
+            learning_rate=training.learning_rate,
+            warm_up=max(1, steps // 10),
+            weight_decay=training.weight_decay,
+            evaluations=training.evaluations,
+            metric="validation:ndcg10",
+        ),
+        checkpoints,
+    )
 
 
 def _step(
@@ -404,11 +371,6 @@ def _step(
         if training.adversarial:
             with Perturbed(encoder.network.get_input_embeddings(), training.adversarial):
                 loss = (loss + backward(encoder, *inputs, at_once=at_once)) / 2
-    if not math.isfinite(loss):
-        raise VitrineError(
-            f"step {step}: the loss is {loss}, expected a number; the training diverges at a learning rate of "
-            f"{training.learning_rate:g}"
-        )
     return loss
 
 

@@ -7,7 +7,6 @@ takes about 20 minutes on one thread for 20,000 products and ships with nothing:
 """
 
 import argparse
-import copy
 import math
 import sys
 import time
@@ -37,6 +36,7 @@ from sagemaker_jobs.build_release import ARTEFACTS
 from sagemaker_jobs.candidates_release import candidates_release, catalogue_in, held_back
 from sagemaker_jobs.checkpoints import NONE_KEPT, Checkpoints
 from sagemaker_jobs.derive_queries import CatalogueFacts, DerivedQuery, derive_queries
+from sagemaker_jobs.fitting import Course, fit
 from sagemaker_jobs.folders import channel, checkpoint_folder, model_folder, optional_channel
 from sagemaker_jobs.job import measured, run, say
 
@@ -48,7 +48,6 @@ RIGHT_KEPT, STRANGERS_KEPT = 200, 20
 """How many of a query's right products, and of any products at all, it can be taught with."""
 EVALUATED = 40
 """How many of the retrieved products an evaluation orders."""
-LONGEST_GRADIENT = 1.0
 
 
 @dataclass(frozen=True)
@@ -275,73 +274,42 @@ def train(
         probabilities.
     """
     steps = max(1, round(training.epochs * len(learning) / training.queries_per_step))
-    evaluated_after = {round(steps * part / training.evaluations) for part in range(1, training.evaluations + 1)}
-    reported_every = max(1, steps // 40)
-    warm_up = min(training.warm_up_steps, max(1, steps // 5))
-    optimiser = torch.optim.AdamW(teacher.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min(1, (step + 1) / warm_up) * max(0.02, 1 - step / steps)
-    )
-    best, best_weights, unimproved = -math.inf, teacher.state_dict(), 0
-    first = 1
-    if (state := checkpoints.last()) is not None:
-        teacher.load_state_dict(state["teacher"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        best, best_weights, unimproved = state["best"], state["best_weights"], state["unimproved"]
-        first = state["step"] + 1
-        torch.set_rng_state(state["dropout"])
-        say(f"going on from step {state['step']} of {steps}")
-    begun, pairs_read, losses = time.monotonic(), 0, 0.0
     teacher.train()
-    for step in range(first, steps + 1):
-        generator = np.random.default_rng((training.seed, step))
-        taken = _taken(len(learning), training, step)
-        lists = [draw_candidates(learning[at], training.candidates, generator) for at in taken]
-        pairs = [pair for at, graded in zip(taken, lists, strict=True) for pair in _pairs(learning[at], graded, texts)]
-        with reduced_precision():
-            scores = teacher(*teacher.tokenised(pairs))
-        loss = loss_of(scores, [torch.from_numpy(graded.relevance) for graded in lists])
-        if not math.isfinite(loss.item()):
-            raise VitrineError(
-                f"step {step} of {steps}: the loss is {loss.item()}, expected a number; the training diverges at a "
-                f"learning rate of {training.learning_rate:g}"
-            )
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(teacher.parameters(), LONGEST_GRADIENT)
-        optimiser.step()
-        schedule.step()
-        pairs_read, losses = pairs_read + len(pairs), losses + loss.item()
-        if step % reported_every == 0:
-            seconds = time.monotonic() - begun
-            say(f"steps: {pace(step - first + 1, steps - first + 1, seconds)}; {pairs_read / seconds:.0f} pairs/s")
-            measured("train:loss", losses / reported_every, step=step)
-            losses = 0.0
-        if step in evaluated_after:
-            quality = evaluate(teacher, texts, held_out)
-            measured("validation:ndcg10", quality, step=step)
-            unimproved += 1
-            if quality > best:
-                best, best_weights, unimproved = quality, copy.deepcopy(teacher.state_dict()), 0
-            checkpoints.keep(
-                {
-                    "teacher": teacher.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "best": best,
-                    "best_weights": best_weights,
-                    "unimproved": unimproved,
-                    "dropout": torch.get_rng_state(),
-                    "step": step,
-                }
-            )
-            if unimproved == training.patience:
-                say(f"{unimproved} evaluations without a better one: enough")
-                break
-    teacher.load_state_dict(best_weights)
+    fitted = fit(
+        teacher,
+        lambda step: _step(teacher, texts, learning, training, step),
+        lambda: evaluate(teacher, texts, held_out),
+        Course(
+            steps=steps,
+            queries=training.queries_per_step,
+            learning_rate=training.learning_rate,
+            warm_up=min(training.warm_up_steps, max(1, steps // 5)),
+            lowest=0.02,
+            weight_decay=training.weight_decay,
+            evaluations=training.evaluations,
+            metric="validation:ndcg10",
+            patience=training.patience,
+        ),
+        checkpoints,
+        best_so_far=-math.inf,
+    )
     teacher.eval()
-    return best
+    return fitted.best
+
+
+def _step(
+    teacher: CrossEncoder, texts: Sequence[str], learning: Sequence[Lesson], training: Training, step: int
+) -> float:
+    """Add one batch's gradient; returns its loss."""
+    generator = np.random.default_rng((training.seed, step))
+    taken = _taken(len(learning), training, step)
+    lists = [draw_candidates(learning[at], training.candidates, generator) for at in taken]
+    pairs = [pair for at, graded in zip(taken, lists, strict=True) for pair in _pairs(learning[at], graded, texts)]
+    with reduced_precision():
+        scores = teacher(*teacher.tokenised(pairs))
+    loss = loss_of(scores, [torch.from_numpy(graded.relevance) for graded in lists])
+    loss.backward()  # type: ignore[no-untyped-call]
+    return float(loss.item())
 
 
 def _taken(lessons: int, training: Training, step: int) -> list[int]:

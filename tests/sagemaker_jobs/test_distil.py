@@ -77,11 +77,11 @@ def test_an_interrupted_student_goes_on_where_it_stood(taught, dataset, large, v
             raise KeyboardInterrupt
         return step(fit, *arguments)
 
-    step = job._Fit._step
-    monkeypatch.setattr(job._Fit, "_step", interrupted)
+    step = job._Teaching._step
+    monkeypatch.setattr(job._Teaching, "_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         distil(dataset, large, vectors, tmp_path / "out", FAST, checkpoints=tmp_path / "kept")
-    monkeypatch.setattr(job._Fit, "_step", step)
+    monkeypatch.setattr(job._Teaching, "_step", step)
     assert not (tmp_path / "out").exists()
 
     manifest = distil(dataset, large, vectors, tmp_path / "out", FAST, checkpoints=tmp_path / "kept")
@@ -154,7 +154,7 @@ def test_a_missing_channel_is_named(monkeypatch, capsys):
 
 
 def test_a_student_that_is_the_large_encoder_is_taught_nothing(dataset, large, vectors, tmp_path, monkeypatch):
-    monkeypatch.setattr(job._Fit, "_step", lambda *_: pytest.fail("a step was taken"))
+    monkeypatch.setattr(job._Teaching, "_step", lambda *_: pytest.fail("a step was taken"))
 
     manifest = distil(dataset, large, vectors, tmp_path, replace(FAST, layers=2))
 
