@@ -63,6 +63,10 @@ class SearchStack(Stack):
             remembered_queries=stage.remembered_queries,
             key_parameter=stage.key_parameter,
         ).model_dump()
+        encoding = known_to_all | {
+            "endpoint_name": stage.endpoint_name,
+            "endpoint_deadline_ms": stage.endpoint_deadline_ms,
+        }
 
         self.preprocess = ServiceFunction(
             self,
@@ -72,7 +76,7 @@ class SearchStack(Stack):
             layers=[layers.base, layers.search],
             memory_mib=stage.stage_memory_mib,
             timeout_seconds=10,
-            settings=PreprocessSettings(**known_to_all),
+            settings=PreprocessSettings(**encoding),
         )
         self.rerank = ServiceFunction(
             self,
@@ -93,7 +97,7 @@ class SearchStack(Stack):
             memory_mib=stage.front_door_memory_mib,
             timeout_seconds=10,  # a first call downloads and opens a release
             settings=AssembleSettings(
-                **known_to_all,
+                **encoding,
                 search_path=stage.search_path,
                 preprocess_function=self.preprocess.function.function_name,
                 rerank_function=self.rerank.function.function_name,
@@ -124,6 +128,13 @@ class SearchStack(Stack):
         if stage.search_path == "functions":
             self.preprocess.function.grant_invoke(self.front_door.function)
             self.rerank.function.grant_invoke(self.front_door.function)
+
+        if stage.endpoint_name:
+            endpoint = self.format_arn(service="sagemaker", resource="endpoint", resource_name=stage.endpoint_name)
+            for service in (self.front_door, self.preprocess):
+                aws_iam.Grant.add_to_principal(
+                    grantee=service.function, actions=["sagemaker:InvokeEndpoint"], resource_arns=[endpoint]
+                )
 
         keys = aws_ssm.StringParameter.from_secure_string_parameter_attributes(
             self, "Keys", parameter_name=stage.key_parameter

@@ -91,6 +91,10 @@ class Stage:
     """How long a deleted or overwritten file of a release can still be brought back."""
     training: Training | None = field(default_factory=Training)
     """None: nothing is trained here, and no pipeline is deployed."""
+    endpoint_name: str = ""
+    """Of the SageMaker endpoint that runs the large model; empty: searches do with the encoder in the function."""
+    endpoint_deadline_ms: int = 60
+    """How long a search waits for the endpoint's vector before it goes on without."""
     browser_origins: tuple[str, ...] = ("*",)
     """Web origins whose pages may call the API; the search key is public, so any, unless a shop narrows it."""
 
@@ -104,8 +108,8 @@ class Stage:
         return f"/vitrine/{self.name}/keys"
 
 
-def stages(local_release_folder: Path) -> dict[str, Stage]:
-    """Every stage by name; on `local`, functions keep their releases in the folder given."""
+def stages(local_release_folder: Path, local_endpoint: str = "") -> dict[str, Stage]:
+    """Every stage by name; on `local`, functions keep their releases in the folder given, and ask the endpoint given."""
     local = Stage(
         name="local",
         layers=HOST,
@@ -113,6 +117,8 @@ def stages(local_release_folder: Path) -> dict[str, Stage]:
         pointer_seconds=2.0,
         log_retention_days=7,
         release_folder=str(local_release_folder),
+        endpoint_name=local_endpoint,
+        endpoint_deadline_ms=250,  # a laptop's processor stands for the GPU
         training=None,  # the emulator knows no SageMaker; `make train` runs the same jobs here
     )
     return {

@@ -103,7 +103,7 @@ def embed(dataset: Dataset, encoder: TextEncoder, kept: Path | None = None) -> M
 def most_asked(queries: Sequence[QueryLine], most: int = MOST_FREQUENT) -> dict[str, str]:
     """Normalised -> as it is typed: what shoppers asked ASKED_AT_LEAST times or more, the most frequent first.
 
-    Derived queries are left out: nobody asked them. Of two that are normalised to one, the more frequent spelling stays.
+    Derived queries are left out: nobody asked them. Of two that read the same, the more frequent spelling stays.
     """
     found: dict[str, str] = {}
     for query in sorted(queries, key=lambda query: -query.asked):

@@ -1,9 +1,10 @@
 """A real HTTP server that stands for SageMaker Runtime, with the ways in which such a thing fails."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -58,9 +59,10 @@ class Runtime:
         """Nobody listens any more, and who hangs is let go."""
         self.let_go()
         self._server.shutdown()
+        self._server.hang_up()
         self._server.server_close()
 
-    def _listening(self, port: int) -> ThreadingHTTPServer:
+    def _listening(self, port: int) -> "_Server":
         server = _Server(("127.0.0.1", port), type("Handler", (_Handler,), {"runtime": self}))
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return server
@@ -69,6 +71,21 @@ class Runtime:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+
+    def __init__(self, *given: Any) -> None:
+        self._connections: list[socket.socket] = []
+        super().__init__(*given)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._connections.append(connection)
+        return connection, address
+
+    def hang_up(self) -> None:
+        """Connections that are kept open are answered no more."""
+        for connection in self._connections:
+            with suppress(OSError):  # it may have ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, *_: object) -> None:
         """Whoever asked has gone: that is what the tests are about."""

@@ -23,8 +23,8 @@ from relevance.contracts.large_model import EncodeTexts, Vectors
 from relevance.errors import VitrineError
 
 Reason = Literal["busy", "failed", "late", "skipped", "throttled", "unreachable", "unusable"]
-"""Why the endpoint gave no vector: calls before hang yet; it answered with an error; the deadline passed; the breaker is
-open; it takes no more for now; no connection; its answer cannot be used."""
+"""Why the endpoint gave no vector: earlier calls still hang; it answered with an error; the deadline passed; the breaker
+is open; it takes no more for now; no connection; its answer cannot be used."""
 
 MOST_HANGING: Final = 4
 """Calls whose deadline has passed and that have not ended yet; while there are so many, no other is made."""
@@ -108,7 +108,9 @@ class LargeModelEndpoint:
             raise self._refused(error) from None
         except BotoCoreError as error:
             raise EndpointUnavailable(f"{self._name}: {type(error).__name__}", "failed") from None
-        except Exception as error:  # such as an answer that is no HTTP; urllib3's errors pass botocore while a body is read
+        except (
+            Exception
+        ) as error:  # such as an answer that is no HTTP; urllib3's errors pass botocore while a body is read
             raise EndpointUnavailable(f"{self._name}: {type(error).__name__}", "unusable") from None
 
     def _read(self, body: Any, until: float) -> bytes:
