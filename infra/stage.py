@@ -109,7 +109,7 @@ class Stage:
 
 
 def stages(local_release_folder: Path, local_endpoint: str = "") -> dict[str, Stage]:
-    """Every stage by name; on `local`, functions keep their releases in the folder given, and ask the endpoint given."""
+    """Every stage by name; on `local`, functions keep their releases in the folder given and ask the endpoint given."""
     local = Stage(
         name="local",
         layers=HOST,

@@ -64,7 +64,8 @@ class FrequentQueries:
         except (OSError, ValueError, EOFError, ValidationError) as error:
             raise ReleaseRefused(f"frequent queries in {folder}: {error}") from error
         promised = ((about.queries,), (about.queries, about.dimension))
-        if (keys.shape, vectors.shape) != promised or (keys.dtype, vectors.dtype) != (np.uint64, np.float16):
+        right = keys.dtype == np.uint64 and vectors.dtype == np.float16
+        if not right or (keys.shape, vectors.shape) != promised:
             raise ReleaseRefused(
                 f"frequent queries in {folder}: {KEYS} is {keys.shape} of {keys.dtype} and {VECTORS} {vectors.shape} "
                 f"of {vectors.dtype}, {ABOUT} promises {promised[0]} of uint64 and {promised[1]} of float16"

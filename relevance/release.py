@@ -32,7 +32,9 @@ class Release:
     @property
     def space(self) -> str | None:
         """The id of the encoder that queries' vectors must agree with; None for a release without vectors."""
-        return self.manifest.space or (self.encoder and self.encoder.manifest.own_space)
+        if self.encoder is None:
+            return None
+        return self.manifest.space or self.encoder.manifest.own_space
 
 
 def open_release(folder: Path, *, remembered: int = REMEMBERED) -> Release:

@@ -104,8 +104,8 @@ def understand(
     )
     if not read.tokens:
         return understood
-    found = vectors.vector_of(read, release)
-    return understood.model_copy(update={"vector": found.vector, "rung": found.rung, "degraded": found.degraded})
+    query = vectors.vector_of(read, release)
+    return understood.model_copy(update={"vector": query.vector, "rung": query.rung, "degraded": query.degraded})
 
 
 def _corrected(query: str, release: Release, ending: LastWord | None) -> str | None:

@@ -23,8 +23,8 @@ from relevance.contracts.large_model import EncodeTexts, Vectors
 from relevance.errors import VitrineError
 
 Reason = Literal["busy", "failed", "late", "skipped", "throttled", "unreachable", "unusable"]
-"""Why the endpoint gave no vector: earlier calls still hang; it answered with an error; the deadline passed; the breaker
-is open; it takes no more for now; no connection; its answer cannot be used."""
+"""Why the endpoint gave no vector: earlier calls still hang; it answered with an error; the deadline passed; the
+breaker is open; it takes no more for now; no connection; its answer cannot be used."""
 
 MOST_HANGING: Final = 4
 """Calls whose deadline has passed and that have not ended yet; while there are so many, no other is made."""

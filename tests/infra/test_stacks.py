@@ -191,6 +191,7 @@ def test_functions_that_encode_queries_may_ask_the_endpoint_that_their_stage_has
 
     granted = [each for each in statements(asking) if "sagemaker:InvokeEndpoint" in actions(each)]
     assert not [each for each in statements(dev) if "sagemaker:InvokeEndpoint" in actions(each)]
+    assert len(granted) == 2
     assert all(json.dumps(each["Resource"]).endswith(':endpoint/large"]]}') for each in granted)
     for folder, may in (("assemble_results", True), ("preprocess_query", True), ("rerank", False)):
         variables = asking.function(folder)["Environment"]["Variables"]
