@@ -4,8 +4,8 @@
 
 all-MiniLM-L6-v2 in single precision stands for the large model: it embeds the products and is what cache and endpoint
 answer with. The encoder that ships, eight bits of the same network, is its student. The endpoint is an HTTP server on
-this machine that knows the vectors beforehand, so that the times are those of asking, without the model's own. Products'
-vectors are kept in a folder and not made again.
+this machine that knows the vectors beforehand, so that the times are those of asking, without the model's own. Rungs
+are timed in turn, query by query. Products' vectors are kept in a folder and not made again.
 """
 
 import argparse
@@ -15,16 +15,19 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import perf_counter_ns
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
+
 from benchmarks.judgments import read_judgments, usable
-from benchmarks.latency import timed
 from benchmarks.results_file import add_circumstances, write_results
 from functions.environment import SearchSettings
 from functions.query_vectors import query_vectors
@@ -57,6 +60,7 @@ DEADLINE_MS = 1000
 """Long: what is measured is how long the endpoint's path takes, not what a deadline does."""
 ROUNDS = 5
 """How often each query is asked for its time."""
+WARM_UP = 50
 ORDERS = ("fused", "reranked")
 _QUERY_ID = "0" * 32
 
@@ -111,13 +115,14 @@ def measure(release: Release, judgments: Mapping[str, Mapping[str, float]]) -> d
         "lexical": (without_cache, ByWords()),
     }
     found = {rung: answers(rung, *way, judgments) for rung, way in rungs.items()}
+    queries = list(judgments) * ROUNDS
     measured = [
-        {"rung": rung, "path": path} | timed(path, ask, list(judgments) * ROUNDS)
-        for rung, (opened, vectors) in rungs.items()
-        for path, ask in (
-            ("the query's vector", lambda query, o=opened, v=vectors: v.vector_of(read_query(query), o)),
-            ("a whole search", searching(opened, vectors)),
+        {"rung": rung, "what": what} | times
+        for what, calls in (
+            ("vector", {rung: partial(a_vector, *way) for rung, way in rungs.items()}),
+            ("search", {rung: searching(*way) for rung, way in rungs.items()}),
         )
+        for rung, times in side_by_side(calls, queries).items()
     ]
     figures: dict[str, Any] = {
         "queries": len(judgments),
@@ -144,6 +149,26 @@ def measure(release: Release, judgments: Mapping[str, Mapping[str, float]]) -> d
         for entry in figures[part]:
             print(entry)
     return figures
+
+
+def a_vector(release: Release, vectors: QueryVectors, query: str) -> None:
+    """What a search spends on the vector of a query."""
+    vectors.vector_of(read_query(query), release)
+
+
+def side_by_side(calls: Mapping[Rung, Callable[[str], object]], queries: Sequence[str]) -> dict[Rung, dict[str, float]]:
+    """p50 and p99 in ms of each call, every query by all of them in turn: what else the machine does meets them alike."""
+    took_ns: dict[Rung, list[int]] = {rung: [] for rung in calls}
+    for query in (*queries[:WARM_UP], *queries):
+        for rung, call in calls.items():
+            begun_ns = perf_counter_ns()
+            call(query)
+            took_ns[rung].append(perf_counter_ns() - begun_ns)
+    found = {}
+    for rung, each in took_ns.items():
+        p50, p99 = np.percentile(np.array(each[WARM_UP:]) / 1e6, [50, 99])
+        found[rung] = {"p50_ms": round(float(p50), 3), "p99_ms": round(float(p99), 3)}
+    return found
 
 
 def answers(
@@ -240,7 +265,7 @@ def an_endpoint(vectors: Mapping[str, Vector], space: str) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # the headers and the body in one packet
+        disable_nagle_algorithm = True  # else the end of a body waits 40 ms for a delayed ACK
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -483,15 +483,15 @@ def rungs_table(results: Results) -> str:
         "lexical": "lexical: no vector",
     }
     times = {
-        (entry["rung"], entry["path"]): f"{entry['p50_ms']:.2f} / {entry['p99_ms']:.2f}"
+        (entry["rung"], entry["what"]): f"{entry['p50_ms']:.2f} / {entry['p99_ms']:.2f}"
         for entry in results["measured"]
     }
     rows = [
         [
             names[entry["rung"]],
             *(f"{entry[order][figure]:.3f}" for figure in _COUNTINGS for order in ("fused", "reranked")),
-            times[entry["rung"], "the query's vector"],
-            times[entry["rung"], "a whole search"],
+            times[entry["rung"], "vector"],
+            times[entry["rung"], "search"],
         ]
         for entry in results["rungs"]
     ]
