@@ -157,7 +157,7 @@ def a_vector(release: Release, vectors: QueryVectors, query: str) -> None:
 
 
 def side_by_side(calls: Mapping[Rung, Callable[[str], object]], queries: Sequence[str]) -> dict[Rung, dict[str, float]]:
-    """p50 and p99 in ms of each call, every query by all of them in turn: what else the machine does meets them alike."""
+    """p50 and p99 in ms of each call; every query by all in turn, so that whatever else runs meets them alike."""
     took_ns: dict[Rung, list[int]] = {rung: [] for rung in calls}
     for query in (*queries[:WARM_UP], *queries):
         for rung, call in calls.items():
