@@ -147,8 +147,9 @@ class LargeModelEndpoint:
             raise EndpointUnavailable(
                 f"{self._name}: vectors of dimensions {found}, expected one of {dimension}", "unusable"
             )
-        vector = np.array(answer.vectors[0], dtype=np.float32)
-        length = float(np.linalg.norm(vector))
+        with np.errstate(over="ignore"):  # what is too large for a vector is infinite, and refused
+            vector = np.array(answer.vectors[0], dtype=np.float32)
+            length = float(np.linalg.norm(vector))
         if not abs(length - 1) <= _LENGTH_TOLERANCE:  # true for NaN as well
             raise EndpointUnavailable(f"{self._name}: a vector of length {length}, expected 1", "unusable")
         vector.flags.writeable = False

@@ -126,6 +126,7 @@ WAYS_TO_FAIL = {
     "has no vector": (changed(vectors=[]), "unusable"),
     "has NaN": (changed(vectors=[[float("nan")] * 384]), "unusable"),
     "has infinity": (changed(vectors=[[float("inf")] + [0.0] * 383]), "unusable"),
+    "has numbers too large": (changed(vectors=[[1e300] + [0.0] * 383]), "unusable"),
     "has another length": (changed(vectors=[[2.0] + [0.0] * 383]), "unusable"),
     "is of another space": (changed(space="another"), "unusable"),
     "is throttled": (refusing(429, "ThrottlingException"), "throttled"),
