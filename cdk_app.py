@@ -32,7 +32,8 @@ def wire(app: cdk.App, stage: Stage) -> cdk.App:
 def main() -> None:
     """Synthesise the stage that `STAGE` names."""
     local_folder = Path(os.environ.get("VITRINE_LOCAL_FOLDER", ".local")).absolute()
-    known = stages(local_release_folder=local_folder / "tmp" / "releases")
+    local_endpoint = os.environ.get("VITRINE_ENDPOINT", "")  # none unless one was started beside the emulator
+    known = stages(local_folder / "tmp" / "releases", local_endpoint)
     name = os.environ.get("STAGE", "dev")
     if name not in known:
         sys.exit(f"STAGE={name}: expected one of {', '.join(known)}")

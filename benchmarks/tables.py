@@ -474,8 +474,52 @@ def recommendations_table(results: Results) -> str:
     )
 
 
+def rungs_table(results: Results) -> str:
+    """Relevance of each rung of query vectors, what the ranker adds there, and what a vector and a search take."""
+    names = {
+        "cache": "cache: the large model's vector, in the release",
+        "endpoint": "endpoint: the large model's vector, over HTTP",
+        "lambda": "lambda: the student's vector",
+        "lexical": "lexical: no vector",
+    }
+    times = {
+        (entry["rung"], entry["what"]): f"{entry['p50_ms']:.2f} / {entry['p99_ms']:.2f}"
+        for entry in results["measured"]
+    }
+    rows = [
+        [
+            names[entry["rung"]],
+            *(f"{entry[order][figure]:.3f}" for figure in _COUNTINGS for order in ("fused", "reranked")),
+            times[entry["rung"], "vector"],
+            times[entry["rung"], "search"],
+        ]
+        for entry in results["rungs"]
+    ]
+    compared = [
+        [
+            what.format(entry["rung"]),
+            _COUNTINGS[entry["figure"]],
+            f"{entry['mean']:+.3f}",
+            f"{entry['low']:+.3f} to {entry['high']:+.3f}",
+        ]
+        for part, what in (
+            ("ranker", "{}: re-ranked against fused"),
+            ("against_lambda", "{} against lambda, re-ranked"),
+        )
+        for entry in results[part]
+    ]
+    heads = ["nDCG@10"]
+    heads += [f"{order}, {counting}" for counting in _COUNTINGS.values() for order in ("fused", "re-ranked")]
+    heads += ["vector, p50 / p99 ms", "search, p50 / p99 ms"]
+    differences = _table(["nDCG@10", "counting", "difference", "95% interval"], compared)
+    return (
+        f"{_table(heads, rows)}\n{differences}\n{results['queries']} queries, one thread. {_circumstances(results)}\n"
+    )
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "gate": gate_table,
+    "rungs": rungs_table,
     "relevance": relevance_table,
     "latency": latency_table,
     "retrieval": retrieval_table,

@@ -40,5 +40,15 @@ class SearchSettings(EnvironmentSettings):
     """At most how often the pointer is read, beside a request; jittered by a tenth."""
     remembered_queries: int = Field(default=1000, ge=0)
     """How many queries a function remembers: their vectors, and the front door their answers; 0 for none."""
+    endpoint_name: str = ""
+    """Of the large model's SageMaker endpoint; empty where the stage has none."""
+    endpoint_component: str = ""
+    """Which of the endpoint's inference components is asked; empty for an endpoint that has none."""
+    endpoint_deadline_ms: int = Field(default=60, gt=0)
+    """How long a search waits for the endpoint before it goes on with the encoder here."""
+    endpoint_failures: int = Field(default=5, gt=0)
+    """After so many failures in a row the endpoint is left alone for a pause."""
+    endpoint_pause_seconds: float = Field(default=2.0, gt=0)
+    """How long the first pause is, give or take half; each one behind it is twice as long, up to half a minute."""
     key_parameter: str
     """Name of the SSM SecureString that holds the hashed API keys."""

@@ -4,12 +4,24 @@ Traces need nothing here: Lambda writes a function's segments by itself, and the
 """
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 
 from aws_lambda_powertools import Logger, Metrics
 
+from relevance.contracts.rungs import Rung
+
 METRIC_NAMESPACE = "Vitrine"
 """Also read by infra's alarms: `Metrics()` takes its namespace when it is constructed."""
+
+SEARCHES_BY_RUNG: Mapping[Rung, str] = {
+    "cache": "SearchesByCache",
+    "endpoint": "SearchesByEndpoint",
+    "lambda": "SearchesByLambda",
+    "lexical": "SearchesByWords",
+}
+"""The metric that counts a search, by where its query's vector came from. Not one metric with a dimension: CloudWatch
+bills both alike, and the total would need a metric of its own."""
 
 logger = Logger()
 metrics = Metrics(namespace=METRIC_NAMESPACE)

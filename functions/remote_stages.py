@@ -12,6 +12,7 @@ from relevance.contracts.stages import (
     UnderstoodQuery,
 )
 from relevance.errors import ModelFailed
+from relevance.query_vectors import WITHOUT_ENDPOINT, QueryVectors
 from relevance.release import Release
 from relevance.search import InProcess
 
@@ -19,10 +20,17 @@ from relevance.search import InProcess
 class RemoteStages:
     """Implements `relevance.search.Stages`; an answer of another release than the open one counts as none."""
 
-    def __init__(self, release: Release, preprocess_function: str, rerank_function: str, deadline_ms: int) -> None:
+    def __init__(
+        self,
+        release: Release,
+        preprocess_function: str,
+        rerank_function: str,
+        deadline_ms: int,
+        vectors: QueryVectors = WITHOUT_ENDPOINT,
+    ) -> None:
         self._release_id = release.release_id
         self._ranker = release.scorer
-        self._here = InProcess(release)
+        self._here = InProcess(release, vectors)
         self._preprocess_function = preprocess_function
         self._rerank_function = rerank_function
         self._deadline_ms = deadline_ms

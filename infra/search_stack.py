@@ -63,6 +63,11 @@ class SearchStack(Stack):
             remembered_queries=stage.remembered_queries,
             key_parameter=stage.key_parameter,
         ).model_dump()
+        encoding = known_to_all | {
+            "endpoint_name": stage.endpoint_name,
+            "endpoint_component": stage.inference_component,
+            "endpoint_deadline_ms": stage.endpoint_deadline_ms,
+        }
 
         self.preprocess = ServiceFunction(
             self,
@@ -72,7 +77,7 @@ class SearchStack(Stack):
             layers=[layers.base, layers.search],
             memory_mib=stage.stage_memory_mib,
             timeout_seconds=10,
-            settings=PreprocessSettings(**known_to_all),
+            settings=PreprocessSettings(**encoding),
         )
         self.rerank = ServiceFunction(
             self,
@@ -93,7 +98,7 @@ class SearchStack(Stack):
             memory_mib=stage.front_door_memory_mib,
             timeout_seconds=10,  # a first call downloads and opens a release
             settings=AssembleSettings(
-                **known_to_all,
+                **encoding,
                 search_path=stage.search_path,
                 preprocess_function=self.preprocess.function.function_name,
                 rerank_function=self.rerank.function.function_name,
@@ -124,6 +129,18 @@ class SearchStack(Stack):
         if stage.search_path == "functions":
             self.preprocess.function.grant_invoke(self.front_door.function)
             self.rerank.function.grant_invoke(self.front_door.function)
+
+        if stage.endpoint_name:
+            asked = {"endpoint": stage.endpoint_name, "inference-component": stage.inference_component}
+            arns = [
+                self.format_arn(service="sagemaker", resource=kind, resource_name=name)
+                for kind, name in asked.items()
+                if name
+            ]
+            for service in (self.front_door, self.preprocess):
+                aws_iam.Grant.add_to_principal(
+                    grantee=service.function, actions=["sagemaker:InvokeEndpoint"], resource_arns=arns
+                )
 
         keys = aws_ssm.StringParameter.from_secure_string_parameter_attributes(
             self, "Keys", parameter_name=stage.key_parameter

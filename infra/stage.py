@@ -170,6 +170,10 @@ class Stage:
     """None: the function's own encoder answers whatever the release does not remember, and nothing runs asleep."""
     captured_days: int = 30
     """How long requests that an endpoint captured are kept, also after it is gone."""
+    other_endpoint: str = ""
+    """The name of one that this app does not deploy; it is asked where `endpoint` is None. Empty: there is none."""
+    endpoint_deadline_ms: int = 60
+    """How long a search waits for the endpoint's vector before it goes on without."""
     browser_origins: tuple[str, ...] = ("*",)
     """Web origins whose pages may call the API; the search key is public, so any, unless a shop narrows it."""
 
@@ -183,8 +187,8 @@ class Stage:
 
     @property
     def endpoint_name(self) -> str:
-        """What the large model is asked by; empty where there is none."""
-        return f"vitrine-{self.name}" if self.endpoint is not None else ""
+        """What the large model is asked by; empty: searches do with the encoder in the function."""
+        return f"vitrine-{self.name}" if self.endpoint is not None else self.other_endpoint
 
     @property
     def inference_component(self) -> str:
@@ -197,8 +201,8 @@ class Stage:
         return f"/vitrine/{self.name}/keys"
 
 
-def stages(local_release_folder: Path) -> dict[str, Stage]:
-    """Every stage by name; on `local`, functions keep their releases in the folder given."""
+def stages(local_release_folder: Path, local_endpoint: str = "") -> dict[str, Stage]:
+    """Every stage by name; on `local`, functions keep their releases in the folder given and ask the endpoint given."""
     local = Stage(
         name="local",
         layers=HOST,
@@ -206,6 +210,8 @@ def stages(local_release_folder: Path) -> dict[str, Stage]:
         pointer_seconds=2.0,
         log_retention_days=7,
         release_folder=str(local_release_folder),
+        other_endpoint=local_endpoint,
+        endpoint_deadline_ms=250,  # a laptop's processor stands for the GPU
         training=None,  # the emulator knows no SageMaker; `make train` runs the same jobs here
     )
     return {

@@ -103,7 +103,7 @@ def deploy(progress: Progress, folder: LocalFolder, state: LocalState) -> None:
         StepFailed: If synth, bootstrap or deployment fails.
     """
     code = [PROJECT / name for name in ("infra", "functions", "relevance", "cdk_app.py", "cdk.json", "pyproject.toml")]
-    wanted = fingerprint_of(code, str(folder.root))
+    wanted = fingerprint_of(code, str(folder.root), os.environ.get("VITRINE_ENDPOINT", ""))
     if state.deployed == wanted:
         return
     environment = aws_environment(state.cloud_port) | {

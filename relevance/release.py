@@ -6,6 +6,7 @@ from pathlib import Path
 from relevance.contracts.manifest import ReleaseManifest
 from relevance.encoder import REMEMBERED, TextEncoder
 from relevance.errors import ReleaseRefused
+from relevance.frequent_queries import FrequentQueries
 from relevance.index.local import LocalIndex
 from relevance.index.port import ProductIndex
 from relevance.onnx_scorer import OnnxScorer
@@ -15,17 +16,25 @@ from relevance.release_files import check_files, read_manifest
 
 @dataclass(frozen=True)
 class Release:
-    """One open release: an index, and the two models where it has them."""
+    """One open release: an index, and the models and the vectors of frequent queries where it has them."""
 
     manifest: ReleaseManifest
     index: ProductIndex
     encoder: TextEncoder | None
     scorer: Scorer | None
+    frequent_queries: FrequentQueries | None = None
 
     @property
     def release_id(self) -> str:
         """Its folder's name, on every answer that it gives."""
         return self.manifest.release_id
+
+    @property
+    def space(self) -> str | None:
+        """The id of the encoder that queries' vectors must agree with; None for a release without vectors."""
+        if self.encoder is None:
+            return None
+        return self.manifest.space or self.encoder.manifest.own_space
 
 
 def open_release(folder: Path, *, remembered: int = REMEMBERED) -> Release:
@@ -45,6 +54,7 @@ def open_release(folder: Path, *, remembered: int = REMEMBERED) -> Release:
     encoder = TextEncoder.load(folder / "encoder", remembered=remembered) if manifest.encoder_id else None
     scorer = OnnxScorer.load(folder / "ranker") if manifest.ranker_id else None
     index = LocalIndex(folder)
+    frequent = FrequentQueries.open(folder / "index")
     for what, promised, found in (
         ("encoder", manifest.encoder_id, encoder and encoder.encoder_id),
         ("space", manifest.space, encoder and manifest.space and encoder.manifest.own_space),
@@ -52,7 +62,10 @@ def open_release(folder: Path, *, remembered: int = REMEMBERED) -> Release:
         ("vector dimension", manifest.dimension, index.dimension),
         ("ranker", manifest.ranker_id, scorer and scorer.ranker_id),
         ("number of products", manifest.products, len(index)),
+        ("number of frequent queries", manifest.frequent_queries, 0 if frequent is None else len(frequent)),
+        ("space of frequent queries", frequent and manifest.space, frequent and frequent.about.space),
+        ("dimension of frequent queries", frequent and manifest.dimension, frequent and frequent.about.dimension),
     ):
         if promised != found:
             raise ReleaseRefused(f"release {manifest.release_id}: manifest says {what} {promised}, its files {found}")
-    return Release(manifest, index, encoder, scorer)
+    return Release(manifest, index, encoder, scorer, frequent)

@@ -27,6 +27,7 @@ from relevance.index.port import ProductIndex
 from relevance.index.retrieval import SEARCHED_TOGETHER
 from relevance.last_word import LastWord
 from relevance.parameters import condition_of
+from relevance.query_vectors import WITHOUT_ENDPOINT, QueryVectors
 from relevance.ranking import rerank
 from relevance.release import Release
 from relevance.sorting import Sort
@@ -51,21 +52,24 @@ class Stages(Protocol):
 
 
 class InProcess:
-    """Both stages here, with one open release."""
+    """Both stages here, with one open release; queries' vectors may come from elsewhere."""
 
-    def __init__(self, release: Release) -> None:
+    def __init__(self, release: Release, vectors: QueryVectors = WITHOUT_ENDPOINT) -> None:
         self._release = release
+        self._vectors = vectors
 
     def understand(self, request: PreprocessRequest) -> UnderstoodQuery:
         """See `Stages`."""
-        return understand(request, self._release)
+        return understand(request, self._release, self._vectors)
 
     def rerank(self, request: RerankRequest) -> tuple[RerankResponse, tuple[Degradation, ...]]:
         """See `Stages`."""
         return rerank_rows(request, self._release), ()
 
 
-def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
+def understand(
+    request: PreprocessRequest, release: Release, vectors: QueryVectors = WITHOUT_ENDPOINT
+) -> UnderstoodQuery:
     """Stage 1: the spelling, tokens, what may stand in their place, the brand that is named, the query's vector."""
     index = release.index
     typed = read_query(request.query)
@@ -100,13 +104,8 @@ def understand(request: PreprocessRequest, release: Release) -> UnderstoodQuery:
     )
     if not read.tokens:
         return understood
-    try:
-        if release.encoder is None:
-            raise ModelFailed(f"release {release.release_id} has no encoder")
-        vector = release.encoder.encode(read.query)
-    except ModelFailed:
-        return understood.model_copy(update={"degraded": ("vector",)})
-    return understood.model_copy(update={"vector": vector, "rung": "lambda"})
+    query = vectors.vector_of(read, release)
+    return understood.model_copy(update={"vector": query.vector, "rung": query.rung, "degraded": query.degraded})
 
 
 def _corrected(query: str, release: Release, ending: LastWord | None) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from relevance.contracts.api import SearchParameters
 from relevance.contracts.rungs import Degradation
 from relevance.quality import DEPTH
+from relevance.query_vectors import WITHOUT_ENDPOINT, QueryVectors
 from relevance.release import Release
 from relevance.search import InProcess, search
 
@@ -25,9 +26,9 @@ class Answer:
     """Models that the release has and that gave no answer."""
 
 
-def answering(release: Release) -> Callable[[str], Answer]:
+def answering(release: Release, vectors: QueryVectors = WITHOUT_ENDPOINT) -> Callable[[str], Answer]:
     """Ask a release a query, as the first page of a shop does, but with a longer page."""
-    stages = InProcess(release)
+    stages = InProcess(release, vectors)
     without = {"vector"} if release.encoder is None else set()
     without |= {"ranker"} if release.scorer is None else set()
 
@@ -55,7 +56,7 @@ def answering(release: Release) -> Callable[[str], Answer]:
     return ask
 
 
-def searching(release: Release) -> Callable[[str], object]:
+def searching(release: Release, vectors: QueryVectors = WITHOUT_ENDPOINT) -> Callable[[str], object]:
     """Ask a release for a page of hits with everything that a shop shows of them; for the time that it takes."""
-    stages = InProcess(release)
+    stages = InProcess(release, vectors)
     return lambda query: search(SearchParameters(query=query), release, stages, query_id=_QUERY_ID, index_name=_INDEX)

@@ -32,6 +32,8 @@ from relevance.contracts.products import Product
 from relevance.contracts.settings import IndexSettings
 from relevance.encoder import TextEncoder
 from relevance.errors import CatalogueError, ReleaseRefused, VitrineError
+from relevance.frequent_queries import FILES as FREQUENT_QUERIES
+from relevance.frequent_queries import FrequentQueries
 from relevance.index.local import LocalIndex
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
 from relevance.progress import pace
@@ -108,7 +110,8 @@ def build_release(
         say: Told what is going on.
         threads: How many products are encoded at once.
         known: Folder that keeps the products' vectors for the next time; None to compute all of them.
-        vectors: What `embed` wrote: the large encoder's; None where the query encoder embeds the products.
+        vectors: What `embed` wrote: the large encoder's, of products and of frequent queries where there are some; None
+            where the query encoder embeds the products.
         lineage: Of the training that made the models; None where they are taken as they shipped.
         catalogue_version: Of the catalogue's table when the products were exported; None for those of a file.
         accompanying: Content by name, of those in ACCOMPANYING that the shop has; copied into `index/`.
@@ -122,6 +125,7 @@ def build_release(
     if not products:
         raise CatalogueError("the catalogue holds no product that can be taken in: a release needs at least one")
     made = None if vectors is None else _vectors_of(products, vectors, models / "encoder")
+    frequent = None if vectors is None else FrequentQueries.open(vectors)
     inputs_sha256 = _inputs_sha256(products, models, catalogue_version, accompanying, vectors, lineage)
     for built in output.glob(f"*-{inputs_sha256[:8]}"):
         if _is_equal(built, inputs_sha256):
@@ -145,6 +149,9 @@ def build_release(
         LocalIndex.build(products, embedded, unfinished, settings, say)
         for name, content in accompanying.items():
             (unfinished / "index" / name).write_bytes(content)
+        if vectors is not None and frequent is not None:
+            for name in FREQUENT_QUERIES:
+                shutil.copy(vectors / name, unfinished / "index" / name)
         metrics = {f"ranker.{name}": value for name, value in ranker.metrics.items()} if ranker else {}
         if encoder:
             metrics["encoder.parity_cosine_mean"] = encoder.parity.cosine_mean
@@ -159,6 +166,7 @@ def build_release(
             encoder_id=encoder and encoder.encoder_id,
             space=made and made.manifest.space,
             dimension=encoder and encoder.dimension,
+            frequent_queries=0 if frequent is None else len(frequent),
             ranker_id=ranker and ranker.ranker_id,
             feature_names=ranker.feature_names if ranker else (),
             metrics=metrics,
@@ -252,7 +260,9 @@ def _inputs_sha256(
         hashed.update(product.model_dump_json().encode())
     if lineage is not None:
         hashed.update(lineage.model_dump_json().encode())
-    given = [] if vectors is None else [vectors / VECTORS]
+    given = []
+    if vectors is not None:
+        given = [path for name in (VECTORS, *FREQUENT_QUERIES) if (path := vectors / name).is_file()]
     code = [*(PROJECT / "relevance").rglob("*.py"), Path(__file__)]
     for path in (*given, *sorted(models.glob("*/*")), *sorted(code)):
         hashed.update(path.name.encode())
@@ -309,6 +319,7 @@ def _card(manifest: ReleaseManifest, encoder: EncoderManifest | None, ranker: Ra
         f"- Catalogue: {manifest.catalogue}",
         f"- Made: {manifest.made_at:%Y-%m-%d %H:%M} UTC, code {manifest.git_commit or 'outside a repository'}",
         f"- Encoder: {f'{encoder.encoder_id}, from {encoder.derived_from}' if encoder else 'none, searches by words'}",
+        f"- Frequent queries with the large model's vectors: {manifest.frequent_queries:,}",
         f"- Ranker: {f'{ranker.ranker_id}, from {ranker.derived_from}' if ranker else 'none, fused order'}",
     ]
     lines += [f"- {name}: {value:.4f}" for name, value in manifest.metrics.items()]

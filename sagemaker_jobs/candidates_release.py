@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ def candidates_release(
 ) -> Iterator[tuple[Release, CatalogueFacts]]:
     """A release without a ranker, and what is known of its products; its folder is gone after the block.
 
+    Its queries are all encoded by the encoder: no vector of a frequent query is taken from the large one.
+
     Args:
         products: Of one catalogue.
         encoder: An encoder's folder.
@@ -58,7 +61,8 @@ def candidates_release(
             products, models, Path(scratch), described=source, say=say, threads=threads, vectors=vectors
         )
         indexed = VectorIndex.open(folder / "index" / "vectors.faiss").take(np.arange(len(products)))
-        yield open_release(folder), CatalogueFacts(products, product_neighbours(products, indexed))
+        release = replace(open_release(folder), frequent_queries=None)
+        yield release, CatalogueFacts(products, product_neighbours(products, indexed))
 
 
 def held_back(folder: Path) -> frozenset[str]:

@@ -1,10 +1,11 @@
-"""Make the vectors of a catalogue's products with the large encoder, in shards, on a GPU or a processor.
+"""Make the vectors of a catalogue's products, and of what it is asked most often, with the large encoder, in shards, on
+a GPU or a processor.
 
     python -m sagemaker_jobs.embed --dataset <what prepare wrote> --encoder <what train_encoder wrote> --output <folder>
 
 Writes `vectors.npy`, float32 of shape (n, d) with rows of length 1 in the order of the products, and `vectors.json`,
-which says whose they are. Shards that were made before an interruption are not made again. Ends with 0, or with 1 and
-the cause.
+which says whose they are; and where shoppers asked some queries again and again, those of `relevance.frequent_queries`.
+Shards that were made before an interruption are not made again. Ends with 0, or with 1 and the cause.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import hashlib
 import io
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,13 @@ from torch import distributed as dist
 
 from models.text_encoder import TextEncoder
 from relevance.arrays import Matrix
+from relevance.contracts.training import QueryLine
+from relevance.encoder import QUERY_TOKENS
 from relevance.errors import VitrineError
+from relevance.frequent_queries import MOST_FREQUENT, FrequentQueries
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
 from relevance.progress import pace
+from relevance.understanding import read_query
 from sagemaker_jobs.dataset import Dataset
 from sagemaker_jobs.folders import channel, checkpoint_folder, model_folder
 from sagemaker_jobs.job import measured, replace_file, run, say
@@ -31,6 +36,8 @@ from sagemaker_jobs.product_vectors import ProductVectors, VectorsManifest
 
 SHARD = 2048
 """Products that are encoded before the next are kept."""
+ASKED_AT_LEAST = 2
+"""How often, of a query whose vector is made beforehand."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,6 +63,7 @@ def _job(arguments: Sequence[str] | None) -> None:
                 data_sha256=dataset.report["sha256"],
             )
             ProductVectors(manifest, vectors).write(output)
+            write_frequent_queries(most_asked(dataset.queries), encoder, output)
 
 
 def embed(dataset: Dataset, encoder: TextEncoder, kept: Path | None = None) -> Matrix | None:
@@ -90,6 +98,31 @@ def embed(dataset: Dataset, encoder: TextEncoder, kept: Path | None = None) -> M
         bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
         raise VitrineError(f"{encoder.encoder_id}: the vector of {dataset.products[bad].product_id} is no number")
     return vectors
+
+
+def most_asked(queries: Sequence[QueryLine], most: int = MOST_FREQUENT) -> dict[str, str]:
+    """Normalised -> as it is typed: what shoppers asked ASKED_AT_LEAST times or more, the most frequent first.
+
+    Derived queries are left out: nobody asked them. Of two that read the same, the more frequent spelling stays.
+    """
+    found: dict[str, str] = {}
+    for query in sorted(queries, key=lambda query: -query.asked):
+        if query.origin == "log" and query.asked >= ASKED_AT_LEAST:
+            read = read_query(query.text)
+            found.setdefault(read.normalised, read.query)
+    return dict(list(found.items())[:most])
+
+
+def write_frequent_queries(queries: Mapping[str, str], encoder: TextEncoder, output: Path) -> None:
+    """Their vectors, by what `most_asked` found; nothing where it found nothing."""
+    if not queries:
+        say("no query was asked again and again: none has its vector made beforehand")
+        return
+    vectors = encoder.encode(
+        list(queries.values()), max_tokens=QUERY_TOKENS, prefix=encoder.query_prefix, progress=say, exact=True
+    )
+    FrequentQueries.write(output, dict(zip(queries, vectors, strict=True)), encoder.space)
+    say(f"{len(queries):,} frequent queries have their vectors made beforehand")
 
 
 def _shard(texts: Sequence[str], encoder: TextEncoder, kept: Path | None) -> Matrix:

@@ -25,7 +25,8 @@ from functions.api import (
 from functions.assemble_results.remembered_answers import Question, RememberedAnswers
 from functions.assemble_results.settings import AssembleSettings
 from functions.keys import Caller
-from functions.observability import logger, metrics, with_request_id
+from functions.observability import SEARCHES_BY_RUNG, logger, metrics, with_request_id
+from functions.query_vectors import query_vectors
 from functions.remote_stages import RemoteStages
 from functions.routes import LIVE, READY, SEARCH, SEARCH_BY_ADDRESS, SEARCH_FACET, SEARCH_SEVERAL
 from functions.serving import serving
@@ -148,6 +149,7 @@ def _answer(
     metrics.add_metric("SearchMilliseconds", MetricUnit.Milliseconds, took_ms)
     metrics.add_metric("SearchesWithoutHits", MetricUnit.Count, answer.nb_hits == 0)
     metrics.add_metric("SearchesDegraded", MetricUnit.Count, bool(answer.degraded))
+    metrics.add_metric(SEARCHES_BY_RUNG[answer.rung], MetricUnit.Count, 1)
     metrics.add_metric("SearchesRemembered", MetricUnit.Count, recalled is not None)
     logger.info(
         "searched",
@@ -174,9 +176,13 @@ def _answer_facet(facet: str, parameters: FacetSearchParameters, caller: Caller)
 
 def _stages(release: Release) -> Stages:
     if settings().search_path == "in_process":
-        return InProcess(release)
+        return InProcess(release, query_vectors(settings()))
     return RemoteStages(
-        release, settings().preprocess_function, settings().rerank_function, settings().stage_deadline_ms
+        release,
+        settings().preprocess_function,
+        settings().rerank_function,
+        settings().stage_deadline_ms,
+        query_vectors(settings()),
     )
 
 

@@ -1,7 +1,7 @@
 """boto3 clients, made once per execution environment."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -49,3 +49,17 @@ def lambda_(deadline_ms: int) -> "LambdaClient":
     seconds = deadline_ms / 1000
     config = Config(connect_timeout=seconds, read_timeout=seconds, retries={"total_max_attempts": 1})
     return boto3.client("lambda", config=config)
+
+
+@cache
+def sagemaker_runtime(deadline_ms: int, calls_at_once: int) -> Any:
+    """The large model's endpoint; one attempt, in which nothing is waited for longer than the deadline."""
+    seconds = deadline_ms / 1000
+    config = Config(
+        connect_timeout=seconds,
+        read_timeout=seconds,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=calls_at_once,
+        tcp_keepalive=True,
+    )
+    return boto3.client("sagemaker-runtime", config=config)

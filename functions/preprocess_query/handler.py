@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.api import authorise, checked, json_object, json_response, new_api, on
 from functions.observability import metrics, with_request_id
 from functions.preprocess_query.settings import PreprocessSettings
+from functions.query_vectors import query_vectors
 from functions.routes import ANALYZE
 from functions.serving import serving
 from relevance.contracts.api import AnalyzeRequest, AnalyzeResponse
@@ -36,7 +37,7 @@ def analyze() -> Response[str]:
     request = PreprocessRequest(
         query_id=uuid.uuid4().hex, query=asked.query, typo_tolerance=asked.typo_tolerance is not False
     )
-    understood = understand(request, release)
+    understood = understand(request, release, query_vectors(settings()))
     return json_response(
         AnalyzeResponse(
             **understood.model_dump(include={"query", "normalised", "tokens", "weights", "brand", "query_id"}),
@@ -62,4 +63,5 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     if "requestContext" in event:
         return api.resolve(event, context)
     release = serving(settings()).current()
-    return understand(PreprocessRequest.model_validate(event), release).model_dump(mode="json")
+    request = PreprocessRequest.model_validate(event)
+    return understand(request, release, query_vectors(settings())).model_dump(mode="json")

@@ -33,6 +33,8 @@ class ReleaseManifest(BaseModel):
     space: str | None = None
     """The id of the encoder in whose space the products' vectors lie; None where the queries' own encoder made them."""
     dimension: int | None = Field(gt=0)
+    frequent_queries: int = Field(default=0, ge=0)
+    """How many of the shop's queries have the large model's own vector in it."""
     ranker_id: str | None
     """None when the release has no ranker: the fused order stands."""
     feature_names: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from functions.keys import KeyRing, key_hash
 from functions.manage_catalogue import handler as manage_catalogue
 from functions.manage_catalogue.settings import CatalogueSettings
 from functions.preprocess_query import handler as preprocess_query
+from functions.query_vectors import query_vectors
 from functions.rerank import handler as rerank
 from functions.serving import serving
 from tests.api_gateway import ApiGateway, Context
@@ -28,8 +29,10 @@ CACHES = (
     clients.dynamodb_once,
     clients.ssm,
     clients.lambda_,
+    clients.sagemaker_runtime,
     key_store,
     serving,
+    query_vectors,
     assemble_results.settings,
     assemble_results.remembered,
     manage_catalogue.settings,

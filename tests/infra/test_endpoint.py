@@ -339,3 +339,21 @@ def test_an_endpoint_needs_the_bucket_that_its_model_lies_in(an_endpoint):
 
     with pytest.raises(ValueError, match="stage local has an endpoint but no training"):
         replace(local, endpoint=an_endpoint)
+
+
+def test_functions_name_the_component_of_an_endpoint_that_may_sleep(with_endpoint, with_sleeping_endpoint):
+    named = [
+        each.function("assemble_results")["Environment"]["Variables"]["ENDPOINT_COMPONENT"]
+        for each in (with_endpoint, with_sleeping_endpoint)
+    ]
+    granted = [
+        statement["Resource"]
+        for policy in with_sleeping_endpoint.resources("search", "AWS::IAM::Policy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "sagemaker:InvokeEndpoint" in listed(statement["Action"])
+    ]
+
+    assert named == ["", "vitrine-prod"]
+    assert len(granted) == 2
+    assert all("endpoint/vitrine-prod" in json.dumps(each) for each in granted)
+    assert all("inference-component/vitrine-prod" in json.dumps(each) for each in granted)

@@ -1,11 +1,13 @@
 """What the templates promise: names, grants, routes, and the differences between stages."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from functions.routes import ROUTES
 from infra.layer_contents import PROJECT
+from infra.stage import stages
 
 
 def statements(synthesised, folder=None):
@@ -182,6 +184,27 @@ def test_the_front_door_may_invoke_the_other_two_only_where_the_stage_says_so(de
     assert not [each for each in statements(dev) if "lambda:InvokeFunction" in actions(each)]
     assert len([each for each in statements(in_functions) if "lambda:InvokeFunction" in actions(each)]) == 2
     assert in_functions.function("assemble_results")["Environment"]["Variables"]["SEARCH_PATH"] == "functions"
+
+
+def test_functions_that_encode_queries_may_ask_the_endpoint_that_their_stage_has_and_no_other(dev, synthesise):
+    asking = synthesise("dev", other_endpoint="large", endpoint_deadline_ms=80)
+
+    granted = [each for each in statements(asking) if "sagemaker:InvokeEndpoint" in actions(each)]
+    assert not [each for each in statements(dev) if "sagemaker:InvokeEndpoint" in actions(each)]
+    assert len(granted) == 2
+    assert all(json.dumps(each["Resource"]).endswith(':endpoint/large"]]}') for each in granted)
+    for folder, may in (("assemble_results", True), ("preprocess_query", True), ("rerank", False)):
+        variables = asking.function(folder)["Environment"]["Variables"]
+        assert (variables["ENDPOINT_NAME"] == "large") is may
+        assert ("sagemaker:InvokeEndpoint" in allowed_to(asking, folder)) is may
+    assert asking.function("assemble_results")["Environment"]["Variables"]["ENDPOINT_DEADLINE_MS"] == "80"
+
+
+def test_the_local_stage_has_an_endpoint_only_where_one_was_started():
+    folder = Path("/nowhere")
+
+    assert stages(folder)["local"].endpoint_name == ""
+    assert stages(folder, "vitrine-local")["local"].endpoint_name == "vitrine-local"
 
 
 def test_releases_and_training_data_are_versioned_private_and_encrypted(dev):

@@ -8,14 +8,16 @@ pytest.importorskip("transformers")
 
 from models.text_encoder import TextEncoder  # noqa: E402
 from relevance.errors import VitrineError  # noqa: E402
+from relevance.frequent_queries import FrequentQueries  # noqa: E402
 from relevance.product_text import embedding_text  # noqa: E402
 from sagemaker_jobs import embed as job  # noqa: E402
 from sagemaker_jobs.dataset import PRODUCTS, Dataset  # noqa: E402
-from sagemaker_jobs.embed import embed, main  # noqa: E402
+from sagemaker_jobs.embed import embed, main, most_asked  # noqa: E402
 from sagemaker_jobs.job import DONE, STOPPED  # noqa: E402
 from sagemaker_jobs.product_vectors import ProductVectors  # noqa: E402
 from tests.models.tiny_bert import a_tiny_bert  # noqa: E402
 from tests.sagemaker_jobs.learning_data import a_dataset  # noqa: E402
+from tests.sagemaker_jobs.training_results import a_query, write_dataset  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +104,41 @@ def test_a_catalogue_without_products_is_refused(encoder_folder, tmp_path, capsy
 def test_a_folder_that_is_no_data_set_is_named(encoder, tmp_path):
     with pytest.raises(VitrineError, match=r"no data set of `prepare`: it has no products\.jsonl"):
         embed(Dataset(tmp_path), encoder)
+
+
+def a_logged_query(text, asked):
+    return a_query(text, origin="log", asked=asked)
+
+
+def test_the_most_asked_queries_get_vectors_of_the_large_encoder(dataset, encoder_folder, encoder, tmp_path):
+    asked = {a_logged_query(text, often): {} for text, often in (("Red Shoes", 9), ("lamp", 2), ("once", 1))}
+    written = write_dataset(tmp_path / "data", dataset.products, asked)
+
+    status = main(
+        ["--dataset", str(written.folder), "--encoder", str(encoder_folder), "--output", str(tmp_path / "out")]
+    )
+
+    frequent = FrequentQueries.open(tmp_path / "out")
+    assert status == DONE
+    assert (len(frequent), frequent.about.space) == (2, encoder.encoder_id)
+    np.testing.assert_allclose(
+        frequent.vector_of("red shoes"), encoder.encode(["Red Shoes"], max_tokens=64, exact=True)[0], atol=1e-3
+    )
+
+
+def test_a_shop_without_traffic_has_no_frequent_queries(dataset, encoder_folder, tmp_path):
+    main(["--dataset", str(dataset.folder), "--encoder", str(encoder_folder), "--output", str(tmp_path)])
+
+    assert FrequentQueries.open(tmp_path) is None
+
+
+def test_of_too_many_queries_the_most_asked_are_kept():
+    queries = [a_logged_query(f"query {often}", often) for often in (3, 7, 5)]
+
+    assert list(most_asked(queries, 2)) == ["query 7", "query 5"]
+
+
+def test_of_two_spellings_that_read_the_same_the_more_frequent_one_is_encoded():
+    queries = [a_logged_query("laptop 15inch", 3), a_logged_query('Laptop 15"', 8)]
+
+    assert most_asked(queries) == {"laptop 15inch": 'Laptop 15"'}
