@@ -12,7 +12,7 @@ from moto import mock_aws
 from functions.assemble_results import handler as assemble_results
 from functions.aws import clients
 from functions.aws.key_store import key_store, write_keys
-from functions.aws.release_store import move_pointer, publish_release
+from functions.aws.release_pointer import move_pointer, publish_release
 from functions.environment import SearchSettings
 from functions.keys import KeyRing, key_hash
 from functions.manage_catalogue import handler as manage_catalogue
