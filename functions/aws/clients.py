@@ -44,6 +44,12 @@ def ssm() -> "SSMClient":
 
 
 @cache
+def sagemaker() -> Any:
+    """The registry of models."""
+    return boto3.client("sagemaker", config=_PATIENT)
+
+
+@cache
 def lambda_(deadline_ms: int) -> "LambdaClient":
     """The other stages; one attempt, which has until the deadline."""
     seconds = deadline_ms / 1000
