@@ -216,8 +216,8 @@ def test_what_aws_gives_for_nothing_is_shown_and_not_subtracted():
 
 
 def test_a_resource_without_a_price_stops_the_bill_and_is_named():
-    with pytest.raises(BillImpossible, match="vitrine-dev-search holds AWS::SQS::Queue, for which no price is known"):
-        bill("dev", an_assembly(Queue={"Type": "AWS::SQS::Queue"}), MEASURED, ASSUMED)
+    with pytest.raises(BillImpossible, match="vitrine-dev-search holds AWS::Kinesis::Stream, for which no price"):
+        bill("dev", an_assembly(Stream={"Type": "AWS::Kinesis::Stream"}), MEASURED, ASSUMED)
 
 
 def test_a_search_path_that_was_not_measured_has_no_bill():
