@@ -1,7 +1,7 @@
 """boto3 clients, made once per execution environment."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -41,6 +41,12 @@ def dynamodb_once() -> "DynamoDBClient":
 def ssm() -> "SSMClient":
     """The keys."""
     return boto3.client("ssm", config=_PATIENT)
+
+
+@cache
+def sagemaker() -> Any:
+    """The pipeline that trains. Its stubs are 3 MB, for three calls."""
+    return boto3.client("sagemaker", config=_PATIENT)
 
 
 @cache

@@ -139,7 +139,11 @@ DECLINED = {
         a_situation(runs=tuple(a_run("Stopped", started_hours_ago=hours) for hours in (-50, -60, -70))),
         r"\$90 of this month's",
     ),
-    "three failures": (asked_by("alarm"), a_situation(runs=tuple(FAILED)), "the last 3 runs failed, the newest run-195"),
+    "three failures": (
+        asked_by("alarm"),
+        a_situation(runs=tuple(FAILED)),
+        "the last 3 runs failed, the newest run-195",
+    ),
     "an hour behind a success": (
         asked_by("alarm"),
         a_situation(runs=(a_run("Succeeded", ended_hours_ago=1),)),
