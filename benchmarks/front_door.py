@@ -61,7 +61,7 @@ def front_door(
         from functions.assemble_results.handler import settings as kept_settings
         from functions.aws.clients import dynamodb, ssm
         from functions.aws.key_store import key_store, write_keys
-        from functions.aws.release_store import move_pointer
+        from functions.aws.release_pointer import move_pointer
         from functions.keys import KeyRing, key_hash
 
         kept = (kept_settings, remembered, dynamodb, ssm, key_store)

@@ -1,4 +1,4 @@
-"""The `vitrine` command: ask a running shop, publish releases, move its catalogue, price it, rotate its keys."""
+"""The `vitrine` command: ask a running shop, publish its releases, move its catalogue, price it, rotate its keys."""
 
 import argparse
 import json
@@ -6,16 +6,13 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from cli.bill import add_bill_command
 from cli.catalogue import add_catalogue_commands
 from cli.keys import add_key_commands
-from functions.aws.old_releases import delete_old_releases
-from functions.aws.release_store import publish_release
+from cli.releases import add_release_commands
 from relevance.errors import VitrineError
-from relevance.release import open_release
 
 LOCAL_ADDRESS = "http://127.0.0.1:8108"
 LOCAL_KEY = "local-search"
@@ -50,30 +47,6 @@ def search(given: argparse.Namespace) -> None:
         print(f"warning: {warning}")
 
 
-def check_release(given: argparse.Namespace) -> None:
-    """Open a release as a function would, and say what it is."""
-    manifest = open_release(given.folder).manifest
-    size_mb = sum(entry.size_bytes for entry in manifest.files.values()) / 1e6
-    print(f"release   {manifest.release_id}, {len(manifest.files)} files, {size_mb:.0f} MB, every one as promised")
-    print(f"catalogue {manifest.catalogue}")
-    print(f"encoder   {manifest.encoder_id or 'none: searches go by words'}")
-    print(f"ranker    {manifest.ranker_id or 'none: the fused order stands'}")
-
-
-def publish(given: argparse.Namespace) -> None:
-    """Check, upload and point: the release is live when this returns, and open everywhere within half a minute."""
-    open_release(given.folder)
-    print(f"live: {publish_release(given.folder, given.bucket, given.table, given.index)}")
-
-
-def prune(given: argparse.Namespace) -> None:
-    """Delete old releases, and say which; a deleted one can be brought back for as long as the stage keeps versions."""
-    if given.keep < 1:
-        raise VitrineError(f"--keep is {given.keep}: expected at least 1")
-    deleted = delete_old_releases(given.bucket, given.table, given.keep)
-    print("\n".join(f"deleted: {release_id}" for release_id in deleted) or "no release is old enough")
-
-
 def _ask(address: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
     request = urllib.request.Request(
         f"{address}/1/indexes/products/query",
@@ -101,23 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     asking.add_argument("--key", default=LOCAL_KEY, help="default: the local shop's search key")
     asking.set_defaults(command=search)
 
-    release = commands.add_parser("release", help="check, publish or delete releases").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    checking = release.add_parser("check", help="open it as a function would")
-    checking.add_argument("folder", type=Path)
-    checking.set_defaults(command=check_release)
-    publishing = release.add_parser("publish", help="upload it and make it live")
-    publishing.add_argument("folder", type=Path)
-    publishing.add_argument("--index", default="products", help="default: products")
-    publishing.set_defaults(command=publish)
-    pruning = release.add_parser("prune", help="delete old ones, but none that is in use")
-    pruning.add_argument("--keep", type=int, default=5, metavar="N", help="of the newest; default: 5")
-    pruning.set_defaults(command=prune)
-    for action in (publishing, pruning):
-        action.add_argument("--bucket", required=True, help="the storage stack's output ReleaseBucket")
-        action.add_argument("--table", required=True, help="the storage stack's output PointerTable")
-
+    add_release_commands(commands)
     add_key_commands(commands)
     add_catalogue_commands(commands)
     add_bill_command(commands)

@@ -1,5 +1,7 @@
 """The layers of the functions, taken from folders that `make layers` has built."""
 
+from collections.abc import Sequence
+
 from aws_cdk import RemovalPolicy, aws_lambda
 from constructs import Construct
 
@@ -18,13 +20,15 @@ class Layers(Construct):
         LayersMissing: If a folder is not there; synth never installs anything itself.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: Stage, only: Sequence[str] = tuple(LAYER_PACKAGES)
+    ) -> None:
         super().__init__(scope, construct_id)
-        folders = {layer: stage.layers.layer_folder(layer) for layer in LAYER_PACKAGES}
+        folders = {layer: stage.layers.layer_folder(layer) for layer in only}
         absent = [str(folder) for folder in folders.values() if not (folder / "python").is_dir()]
         if absent:
             raise LayersMissing(f"stage {stage.name} needs {', '.join(absent)}; `make layers` builds them")
-        versions = {
+        self._versions: dict[str, aws_lambda.ILayerVersion] = {
             layer: aws_lambda.LayerVersion(
                 self,
                 layer.capitalize(),
@@ -36,8 +40,16 @@ class Layers(Construct):
             )
             for layer, folder in folders.items()
         }
-        self.base: aws_lambda.ILayerVersion = versions["base"]
-        self.search: aws_lambda.ILayerVersion = versions["search"]
+
+    @property
+    def base(self) -> aws_lambda.ILayerVersion:
+        """For every function."""
+        return self._versions["base"]
+
+    @property
+    def search(self) -> aws_lambda.ILayerVersion:
+        """For those that open a release."""
+        return self._versions["search"]
 
 
 def runtime(stage: Stage) -> aws_lambda.Runtime:

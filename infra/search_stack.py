@@ -2,7 +2,6 @@
 
 import json
 
-import aws_cdk as cdk
 from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, aws_apigatewayv2, aws_iam, aws_logs, aws_ssm
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
@@ -14,7 +13,7 @@ from functions.preprocess_query.settings import PreprocessSettings
 from functions.rerank.settings import RerankSettings
 from functions.routes import ROUTES
 from infra.layers import Layers
-from infra.service_function import RETENTION, ServiceFunction
+from infra.service_function import RETENTION, ServiceFunction, acknowledge
 from infra.stage import Stage
 from infra.storage_stack import StorageStack
 
@@ -198,23 +197,7 @@ class SearchStack(Stack):
 
     def _acknowledge_findings(self) -> None:
         """Answer the AWS security rules that this stack breaks on purpose."""
-        reasons = {
-            "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]": (
-                "Grants writing logs, nothing else."
-            ),
-            "IAM5[Resource::*]": "Traces belong to no resource that a policy could name.",
-            "L1": "The engines' wheels are built and measured for this Python; moving on is a release of its own.",
-        }
-        for service in self.services.values():
-            cdk.Validations.of(service).acknowledge(
-                *(
-                    cdk.Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
-                    for rule, reason in reasons.items()
-                )
-            )
-        cdk.Validations.of(self.api).acknowledge(
-            cdk.Acknowledgment(
-                id="AwsSolutions::AwsSolutions-APIG4",
-                reason="Functions check the key themselves, by kind and route, as the clients of this wire send it.",
-            )
+        acknowledge(
+            self.api,
+            {"APIG4": "Functions check the key themselves, by kind and route, as the clients of this wire send it."},
         )

@@ -1,7 +1,6 @@
 """The catalogue of the running local cloud: a shop's products go in, everything comes out for the next release."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TextIO
 from functions.aws.catalogue_store import CatalogueStore
 from functions.aws.catalogue_transfer import export_catalogue, import_products
 from functions.aws.release_store import StoreUnavailable
-from local.cloud import aws_environment
+from local.cloud import reach
 from local.folders import LocalFolder
 from local.progress import Progress, StepFailed
 from local.release import INDEX_NAME, Prepared, Shop, build_release, prepare_export
@@ -66,7 +65,7 @@ def release_catalogue(progress: Progress, folder: LocalFolder, state: LocalState
 
 
 def _store(state: LocalState) -> CatalogueStore:
-    os.environ.update(aws_environment(state.cloud_port))
+    reach(state)
     return CatalogueStore(state.outputs["CatalogueTable"], INDEX_NAME, _PATIENCE_SECONDS)
 
 

@@ -45,6 +45,14 @@ def aws_environment(port: int) -> dict[str, str]:
     }
 
 
+def reach(state: LocalState) -> None:
+    """Point this process's AWS clients at the running emulator, and at nothing else."""
+    wanted = aws_environment(state.cloud_port)
+    for name in [name for name in list(os.environ) if name.startswith("AWS_") and name not in wanted]:
+        del os.environ[name]  # a profile, say
+    os.environ.update(wanted)
+
+
 def build_layers(progress: Progress, folder: LocalFolder) -> None:
     """The layers for this machine, built or found up to date.
 
@@ -132,7 +140,7 @@ def deploy(progress: Progress, folder: LocalFolder, state: LocalState) -> None:
 
 def put_keys(state: LocalState) -> None:
     """Store the hashed API keys where the functions look for them."""
-    os.environ.update(aws_environment(state.cloud_port))
+    reach(state)
     hashed = {kind: tuple(map(key_hash, keys)) for kind, keys in KEYS.items()}
     write_keys(KEY_PARAMETER, KeyRing(**hashed, parents=(PARENT_KEY,)))
 

@@ -6,13 +6,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from functions.aws.release_store import publish_release
-from local.cloud import aws_environment
+from functions.aws.release_pointer import publish_release, read_record
+from local.cloud import reach
 from local.commands import run
 from local.fingerprint import fingerprint_of
 from local.folders import PROJECT, LocalFolder
 from local.progress import Progress, StepFailed, last_lines
 from local.state import LocalState
+from relevance.errors import VitrineError
 
 INDEX_NAME = "products"
 SOME_REFUSED = 3
@@ -155,11 +156,18 @@ def forget_old_releases(folder: LocalFolder) -> None:
 
 
 def publish(progress: Progress, state: LocalState, release: Path) -> None:
-    """Upload the release and move the pointer to it, unless the running cloud's pointer names it already."""
-    if state.published == release.name:
-        return
-    with progress.step("Publish"):
-        os.environ.update(aws_environment(state.cloud_port))
-        publish_release(release, state.outputs["ReleaseBucket"], state.outputs["PointerTable"], INDEX_NAME)
-        state.published = release.name
-        state.write()
+    """Upload the release and move the pointer to it, unless the running cloud's pointer names it already.
+
+    Raises:
+        StepFailed: If the running cloud does not take it.
+    """
+    reach(state)
+    bucket, table = state.outputs["ReleaseBucket"], state.outputs["PointerTable"]
+    try:
+        if read_record(table, INDEX_NAME).live != release.name:  # a person may have moved it: `vitrine release`
+            with progress.step("Publish"):
+                publish_release(release, bucket, table, INDEX_NAME, reason="built from the catalogue")
+    except VitrineError as error:
+        raise StepFailed("Publish", str(error), "`make down`, then `make up`") from error
+    state.published = release.name
+    state.write()

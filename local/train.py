@@ -90,7 +90,10 @@ def conclude(folder: TrainingFolder, run: Run, *, passed: bool) -> str:
         accepted = folder.accepted(run.scope)
         accepted.mkdir(parents=True, exist_ok=True)
         shutil.copy(StepFolder(Path(run.steps["prepare"].folder)).result / STATISTICS, accepted / STATISTICS)
-        ending = f"Registered: {registered}"
+        ending = (
+            f"Registered: {registered}\n"
+            f"To make it live in the shop that `make up` started: vitrine release publish {registered}"
+        )
     run.ended("registered" if passed else "missed")
     return "\n".join(["The gate:", *checks, "", ending])
 

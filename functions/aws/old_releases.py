@@ -1,8 +1,7 @@
 """Releases that nobody will serve again: deleted by a person's command, and brought back as the runbook says."""
 
 from functions.aws.clients import dynamodb, s3
-
-_FOLDER = "releases/"
+from functions.aws.release_bucket import FOLDER, release_ids
 
 
 def delete_old_releases(bucket: str, table: str, keep: int) -> list[str]:
@@ -17,20 +16,17 @@ def delete_old_releases(bucket: str, table: str, keep: int) -> list[str]:
     """
     if keep < 1:
         raise ValueError(f"keep is {keep}: expected at least 1, since the newest may be on its way to be published")
-    folders = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=_FOLDER, Delimiter="/")
-    found = [each["Prefix"] for page in folders for each in page.get("CommonPrefixes", [])]
-    oldest_first = sorted(folder.removeprefix(_FOLDER).rstrip("/") for folder in found)  # an id begins with its time
     in_use = _pointed_at(table)
-    old = [release_id for release_id in oldest_first[:-keep] if release_id not in in_use]
+    old = [release_id for release_id in release_ids(bucket)[:-keep] if release_id not in in_use]
     for release_id in old:
-        _delete(bucket, f"{_FOLDER}{release_id}/")
+        _delete(bucket, f"{FOLDER}{release_id}/")
     return old
 
 
 def _pointed_at(table: str) -> set[str]:
     pages = dynamodb().get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     items = [item for page in pages for item in page["Items"]]
-    return {item[field]["S"] for item in items for field in ("live", "previous") if field in item}
+    return {item[field]["S"] for item in items for field in ("live", "previous", "candidate") if field in item}
 
 
 def _delete(bucket: str, folder: str) -> None:

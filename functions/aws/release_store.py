@@ -1,4 +1,4 @@
-"""Releases in S3, and the pointer in DynamoDB that says which one is live."""
+"""Releases in S3, and the pointer in DynamoDB that says which one is live, as functions read them."""
 
 import shutil
 import tempfile
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from functions.aws.clients import dynamodb, s3
 from relevance.contracts.manifest import ReleaseManifest
 from relevance.errors import ReleaseRefused, VitrineError
-from relevance.release_files import MANIFEST, check_files, read_manifest
+from relevance.release_files import MANIFEST, read_manifest
 
 _PREFIX = "releases"
 _PARALLEL_TRANSFERS = 8
@@ -109,40 +109,3 @@ class ReleaseStore:
             raise StoreUnavailable(f"s3://{self.bucket}/{key}: {error}") from error
         except BotoCoreError as error:
             raise StoreUnavailable(f"s3://{self.bucket}/{key}: {error}") from error
-
-
-def publish_release(folder: Path, bucket: str, table: str, index_name: str) -> str:
-    """Upload a release, its manifest last, and move the pointer to it; returns its id.
-
-    Raises:
-        ReleaseRefused: If the folder is not what its manifest says; nothing is uploaded then.
-    """
-    manifest = read_manifest(folder)
-    check_files(folder, manifest)
-    release_id = manifest.release_id
-
-    def upload(name: str) -> None:
-        s3().upload_file(str(folder / name), bucket, f"{_PREFIX}/{release_id}/{name}")
-
-    with ThreadPoolExecutor(_PARALLEL_TRANSFERS) as pool:
-        list(pool.map(upload, manifest.files))
-    upload(MANIFEST)
-    move_pointer(release_id, table, index_name)
-    return release_id
-
-
-def move_pointer(release_id: str, table: str, index_name: str) -> None:
-    """Make a release live; what was live becomes `previous`. Pointing at what is live already changes nothing."""
-    key = {"name": {"S": index_name}}
-    now = dynamodb().get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
-    live = now.get("live", {}).get("S")
-    if live == release_id:
-        return
-    # Two who publish at once: the second finds another release live than it read, and is refused.
-    dynamodb().update_item(
-        TableName=table,
-        Key=key,
-        UpdateExpression="SET live = :next" + (", previous = :live" if live else ""),
-        ConditionExpression="live = :live" if live else "attribute_not_exists(live)",
-        ExpressionAttributeValues={":next": {"S": release_id}} | ({":live": {"S": live}} if live else {}),
-    )

@@ -10,14 +10,14 @@ import pytest
 from moto import mock_aws
 
 from functions.assemble_results import handler as assemble_results
-from functions.aws import clients
+from functions.aws import clients, release_pointer
 from functions.aws.key_store import key_store, write_keys
-from functions.aws.release_store import move_pointer, publish_release
 from functions.environment import SearchSettings
 from functions.keys import KeyRing, key_hash
 from functions.manage_catalogue import handler as manage_catalogue
 from functions.manage_catalogue.settings import CatalogueSettings
 from functions.preprocess_query import handler as preprocess_query
+from functions.publish_release import handler as publish_release
 from functions.rerank import handler as rerank
 from functions.serving import serving
 from tests.api_gateway import ApiGateway, Context
@@ -26,6 +26,7 @@ CACHES = (
     clients.s3,
     clients.dynamodb,
     clients.dynamodb_once,
+    clients.sagemaker,
     clients.ssm,
     clients.lambda_,
     key_store,
@@ -34,6 +35,7 @@ CACHES = (
     assemble_results.remembered,
     manage_catalogue.settings,
     preprocess_query.settings,
+    publish_release.settings,
     rerank.settings,
 )
 
@@ -92,7 +94,9 @@ def create_table(name: str, *keys: str) -> None:
 @pytest.fixture
 def publish(settings: SearchSettings) -> Callable[[Path], str]:
     """Upload a release and make it live."""
-    return lambda folder: publish_release(folder, settings.release_bucket, settings.pointer_table, settings.index_name)
+    return lambda folder: release_pointer.publish_release(
+        folder, settings.release_bucket, settings.pointer_table, settings.index_name
+    )
 
 
 @pytest.fixture(scope="module")
@@ -117,4 +121,4 @@ def install(settings: SearchSettings) -> Callable[[Path], None]:
 def installed(settings: SearchSettings, folder: Path) -> None:
     """The release in `folder` is downloaded and live."""
     (Path(settings.release_folder) / folder.name).symlink_to(folder)
-    move_pointer(folder.name, settings.pointer_table, settings.index_name)
+    release_pointer.move_pointer(folder.name, settings.pointer_table, settings.index_name)

@@ -2,7 +2,7 @@ import boto3
 import pytest
 
 from functions.aws.old_releases import delete_old_releases
-from functions.aws.release_store import move_pointer
+from functions.aws.release_pointer import move_pointer
 
 BUCKET, TABLE = "releases", "pointer"
 

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
-from functions.aws.release_store import ReleaseStore, move_pointer
+from functions.aws.release_store import ReleaseStore
 from relevance.errors import FileDamaged, ReleaseRefused
 from tests.builders import a_release
 
@@ -59,37 +58,6 @@ def test_a_damaged_release_is_not_uploaded(publish, settings, tmp_path):
         publish(folder)
 
     assert boto3.client("s3").list_objects_v2(Bucket=settings.release_bucket)["KeyCount"] == 0
-
-
-def test_moving_the_pointer_keeps_what_was_live_as_previous(store):
-    for release_id in ("one", "two", "two"):
-        move_pointer(release_id, store.table, store.index_name)
-
-    pointer = store.pointer()
-
-    assert (pointer.live, pointer.previous) == ("two", "one")
-
-
-def test_of_two_who_publish_at_once_the_second_is_refused(store, monkeypatch):
-    move_pointer("one", store.table, store.index_name)
-    client = boto3.client("dynamodb")
-    read_before = client.get_item(TableName=store.table, Key={"name": {"S": store.index_name}})
-    move_pointer("two", store.table, store.index_name)
-    monkeypatch.setattr("functions.aws.release_store.dynamodb", lambda: StaleReader(client, read_before))
-
-    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-        move_pointer("three", store.table, store.index_name)
-
-    monkeypatch.undo()
-    assert store.pointer().live == "two"
-
-
-class StaleReader:
-    """Reads what was there before somebody else wrote; writes for real."""
-
-    def __init__(self, client, answer):
-        self.update_item = client.update_item
-        self.get_item = lambda **_: answer
 
 
 def test_a_download_that_is_there_is_used_again(publish, store, small):

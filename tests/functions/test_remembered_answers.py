@@ -7,7 +7,7 @@ from algoliasearch.search.client import SearchClientSync
 
 from functions.assemble_results import handler as front_door
 from functions.assemble_results.remembered_answers import LARGEST_BYTES, Question, RememberedAnswers
-from functions.aws.release_store import move_pointer
+from functions.aws.release_pointer import move_pointer
 from functions.serving import serving
 from relevance.contracts.api import SearchParameters, SearchResponse
 from relevance.errors import ModelFailed

@@ -42,9 +42,9 @@ class Synthesised:
     def function(self, folder: str) -> dict[str, Any]:
         """The properties of the Lambda function made from `functions/<folder>/`."""
         wanted = f"functions.{folder}.handler.lambda_handler"
-        (found,) = [
-            each for each in self.resources("search", "AWS::Lambda::Function").values() if each["Handler"] == wanted
-        ]
+        parts = [path.name.split(".")[0].rsplit("-", 1)[1] for path in self.templates()]
+        made = [each for part in parts for each in self.resources(part, "AWS::Lambda::Function").values()]
+        (found,) = [each for each in made if each.get("Handler") == wanted]
         return found
 
     def asset(self, folder: str) -> Path:

@@ -9,7 +9,8 @@ from moto import mock_aws
 
 from functions.aws import clients
 from functions.aws.catalogue_store import CatalogueStore
-from functions.aws.release_store import ReleaseStore, move_pointer, publish_release
+from functions.aws.release_pointer import move_pointer, publish_release
+from functions.aws.release_store import ReleaseStore
 from infra.layer_contents import PROJECT
 from relevance.errors import ReleaseRefused
 from relevance.release import open_release

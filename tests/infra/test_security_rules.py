@@ -27,6 +27,7 @@ generated name, so it is acknowledged here instead of in the stack."""
 WILDCARDS = {
     r"xray:Put\w+ on \*": "a trace belongs to no resource that a policy could name",
     r"s3:GetObject on .*/releases/\*": "every release, in the one bucket that holds nothing else",
+    r"s3:(PutObject|AbortMultipartUpload) on .*/releases/\*": "whichever release is approved next",
     r"s3:(Get|Put)Object on .*/(runs|checkpoints|candidates)/\*": "what jobs hand each other, in the training bucket",
     r"s3:GetObject on .*/snapshots/\*": "every snapshot of data; jobs write to none",
     r"ecr:GetAuthorizationToken on \*": "a login belongs to no resource that a policy could name",
@@ -35,7 +36,7 @@ WILDCARDS = {
     r"sagemaker:\w+ on .*:(training|hyper-parameter-tuning)-job/pipelines-\*": "what a pipeline starts is named so",
     r"sagemaker:\w+ on .*:model-package/vitrine-\w+/\*": "every version in the stage's own group",
     r"lambda:InvokeFunction on .*:\*": "every version of the one function that is named before the colon",
-    r"s3:\* on .*\(denied\)": "refuses whatever comes without TLS",
+    r"(s3|sqs):\* on .*\(denied\)": "refuses whatever comes without TLS",
     r"ssm:\w+ on .*:parameter/cdk/exports/.*\*": "CDK's own way to hand a value to a stack in another region",
 }
 """Every wildcard that a policy of ours may hold, and why; `(denied)` marks those that take a right away."""

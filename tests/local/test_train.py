@@ -236,6 +236,7 @@ def test_a_release_that_passed_is_registered_with_the_data_that_it_was_trained_o
     told = conclude(workshop.folder, run, passed=passed)
 
     assert "  passed  relevance: nDCG@10 is 0.5" in told
+    assert f"vitrine release publish {workshop.folder.registered / 'r1'}" in told
     assert (workshop.folder.registered / "r1" / "manifest.json").is_file()
     assert (workshop.folder.accepted("shop-small") / "statistics.json").read_text() == "{}"
     assert Run.read(run.folder).state == "registered"
