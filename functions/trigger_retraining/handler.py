@@ -23,9 +23,10 @@ def trainer() -> Trainer:
 
 
 @logger.inject_lambda_context(log_event=False)
-@metrics.log_metrics
+@metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answers `{"decisions": [DecisionRecord, ...]}`."""
+    """Answers `{"decisions": [DecisionRecord, ...]}`, one for each wish."""
+    metrics.add_dimension("stage", trainer().settings.stage)
     asked = wishes(event, context.aws_request_id)
     trainer().settle()
     records = [trainer().consider(each, datetime.now(UTC)) for each in asked]

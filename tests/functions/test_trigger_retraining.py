@@ -33,6 +33,7 @@ def stage(settings, monkeypatch):
     clients.sagemaker.cache_clear()
     handler.trainer.cache_clear()
     known = RetrainingSettings(
+        stage="dev",
         pipeline_name=PIPELINE,
         training_bucket="training",
         retraining_table="retraining",
@@ -163,10 +164,8 @@ def test_the_schedule_starts_a_run_over_the_catalogue_as_it_is(ask, tmp_path):
     assert run.pipeline_parameters == [{"Name": "snapshot", "Value": decided["snapshot"]}]
     assert "the schedule asks" in run.pipeline_execution_description
     fetch(decided["snapshot"], "training", tmp_path)
-    assert [json.loads(line)["objectID"] for line in (tmp_path / "catalogue" / "products.jsonl").open()] == [
-        "lamp",
-        "mug",
-    ]
+    lines = (tmp_path / "catalogue" / "products.jsonl").read_text().splitlines()
+    assert [json.loads(line)["objectID"] for line in lines] == ["lamp", "mug"]
     report = json.loads((tmp_path / "catalogue" / "report.json").read_text())
     assert report == {"source": "products written through the API", "catalogue_version": 1, "products": 2}
     assert {path.name for path in tmp_path.iterdir()} == set(INPUTS)

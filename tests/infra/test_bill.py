@@ -27,7 +27,9 @@ def test_an_edge_costs_seven_dollars_before_the_first_request(synthesised_stage,
 
 def test_every_alarm_and_table_of_the_templates_is_on_the_bill(synthesised_stage):
     synthesised = synthesised_stage("prod")
-    alarms = [len(synthesised.resources(part, "AWS::CloudWatch::Alarm")) for part in ("search", "releases")]
+    alarms = [
+        len(synthesised.resources(part, "AWS::CloudWatch::Alarm")) for part in ("search", "releases", "retraining")
+    ]
 
     quantities = {item.what: item.quantity for item in count(synthesised).asleep}
 
