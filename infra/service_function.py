@@ -85,7 +85,7 @@ class ServiceFunction(Construct):
         """Events that failed for good, kept for two weeks."""
         queue = aws_sqs.Queue(
             self,
-            "DeadLetters",
+            "DeadLetterQueue",
             queue_name=f"vitrine-{stage.name}-{self.folder}-dead-letters",
             encryption=aws_sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
