@@ -76,8 +76,8 @@ class PastRun(_Frozen):
 class Limits(_Frozen):
     """What a stage lets a training cost, and how often it may begin."""
 
-    run_dollars: float = Field(gt=0)
-    """What one run is taken to cost."""
+    run_dollars: float = Field(ge=0)
+    """What one run is taken to cost; 0 on a machine that is there anyway."""
     budget_dollars_a_month: float = Field(ge=0)
     """Over the runs that were begun in a calendar month, UTC."""
     cool_down_hours: float = Field(ge=0)

@@ -110,6 +110,13 @@ STARTED = {
             limits=Limits(run_dollars=30, budget_dollars_a_month=90, cool_down_hours=24),
         ),
     ),
+    "runs that cost nothing, however many": (
+        asked_by("schedule"),
+        a_situation(
+            runs=tuple(a_run("Succeeded", ended_hours_ago=hours) for hours in range(1, 30)),
+            limits=Limits(run_dollars=0, budget_dollars_a_month=0, cool_down_hours=0),
+        ),
+    ),
     "last month's runs are not this month's": (
         asked_by("schedule"),
         a_situation(runs=tuple(a_run("Succeeded", ended_hours_ago=700 + hours) for hours in range(5))),
