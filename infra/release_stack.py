@@ -1,5 +1,6 @@
 """From an approved package in the registry to the live release, without a person in between."""
 
+import aws_cdk as cdk
 from aws_cdk import CfnOutput, Duration, Environment, Stack, aws_cloudwatch, aws_events, aws_events_targets, aws_iam
 from constructs import Construct
 
@@ -59,20 +60,21 @@ class ReleaseStack(Stack):
         CfnOutput(self, "PublishFunction", value=self.publish.function.function_name)
 
     def _grant(self, storage: StorageStack) -> None:
-        packages = f"arn:{self.partition}:sagemaker:{self.region}:{self.account}:model-package/{self._group}/*"
+        version = f"model-package/{self._group}/*"
+        packages = f"arn:{self.partition}:sagemaker:{self.region}:{self.account}:{version}"
         for actions, resource in (
-            (["s3:GetObject"], storage.training.arn_for_objects(CANDIDATES)),
-            (
-                ["s3:ListBucket"],
-                storage.training.bucket_arn,
-            ),  # else S3 does not tell what is gone from what is forbidden
+            # without being allowed to list, S3 does not tell what is gone from what is forbidden
+            (["s3:ListBucket"], storage.training.bucket_arn),
             (["s3:ListBucket"], storage.releases.bucket_arn),
+            (["s3:GetObject"], storage.training.arn_for_objects(CANDIDATES)),
             (["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"], storage.releases.arn_for_objects(RELEASES)),
             (["sagemaker:DescribeModelPackage"], packages),
         ):
             aws_iam.Grant.add_to_principal(grantee=self.publish.function, actions=actions, resource_arns=[resource])
         storage.pointers.grant(self.publish.function, "dynamodb:GetItem", "dynamodb:UpdateItem")
-        acknowledge(self.publish, {f"IAM5[Resource::{packages}]": "Every version in the one group."})
+        region = "<AWS::Region>" if cdk.Token.is_unresolved(self.region) else self.region
+        named = f"arn:<AWS::Partition>:sagemaker:{region}:<AWS::AccountId>:{version}"
+        acknowledge(self.publish, {f"IAM5[Resource::{named}]": "Every version in the one group."})
 
     def _rule(self, stage: Stage) -> None:
         """Both decisions are delivered, so that the log says of either what became of it."""

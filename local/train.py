@@ -11,6 +11,7 @@ failed, with 130 when a person interrupted it. After 1 and 130 the same command 
 import argparse
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -93,7 +94,7 @@ def conclude(folder: TrainingFolder, run: Run, *, passed: bool) -> str:
         shutil.copy(StepFolder(Path(run.steps["prepare"].folder)).result / STATISTICS, accepted / STATISTICS)
         ending = (
             f"Registered: {registered}\n"
-            f"To make it live in the shop that `make up` started: vitrine release publish {registered}"
+            f"Make it live in the shop of `make up`: vitrine release publish {shlex.quote(str(registered))}"
         )
     run.ended("registered" if passed else "missed")
     return "\n".join(["The gate:", *checks, "", ending])

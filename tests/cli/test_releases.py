@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from argparse import Namespace
 
 import boto3
@@ -12,11 +13,16 @@ from moto import mock_aws
 from cli.main import main
 from cli.releases import _place
 from functions.aws import clients
+from functions.aws.release_bucket import stored_manifest
 from functions.aws.release_pointer import move_pointer, read_record
 from local.processes import ServerProcess, start_mark
 from local.state import LocalState
+from local.train import conclude
+from local.training_inputs import TrainingFolder
+from local.training_run import Run
 from relevance.contracts.training import Check, Verdict
 from relevance.release_files import read_manifest
+from sagemaker_jobs.dataset import STATISTICS
 from sagemaker_jobs.evaluate import copy_with_verdict
 from tests.builders import a_product, a_release
 
@@ -270,6 +276,23 @@ def test_old_releases_are_deleted_but_none_in_use(vitrine, small):
 
     assert vitrine("prune", "--keep", "1") == (0, "deleted: 1-old\n")
     assert vitrine("prune", "--keep", "0")[0] == 1
+
+
+def test_what_training_registered_is_live_by_the_command_that_it_ends_with(small, tmp_path):
+    folder = TrainingFolder(tmp_path / "training")
+    run = Run.begin(folder.runs, "shop-small", {})
+    judged(small[1], folder.steps / "evaluate" / "key" / "result", passed=True)
+    (folder.steps / "prepare" / "key" / "result").mkdir(parents=True)
+    (folder.steps / "prepare" / "key" / "result" / STATISTICS).touch()
+    for step in ("evaluate", "prepare"):
+        run.step(step, "done", folder.steps / step / "key")
+
+    told = conclude(folder, run, passed=True)
+
+    _, *command = shlex.split(re.search(r"vitrine release publish .*", told)[0])
+    assert main([*command, "--bucket", BUCKET, "--table", TABLE]) == 0
+    assert live() == small[1].name
+    assert stored_manifest(BUCKET, small[1].name).verdict.passed
 
 
 def test_the_local_cloud_is_asked_by_default_and_only_if_it_runs(tmp_path, monkeypatch, capsys):
