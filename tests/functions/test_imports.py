@@ -14,7 +14,14 @@ from functions.routes import ROUTES
 PROJECT = Path(__file__).parents[2]
 FUNCTIONS = sorted({route.function for route in ROUTES} | {"publish_release", "trigger_retraining"})
 
-MOST_MODULES = {"assemble_results": 540, "preprocess_query": 540, "rerank": 540, "manage_catalogue": 410}
+MOST_MODULES = {
+    "assemble_results": 540,
+    "preprocess_query": 540,
+    "rerank": 540,
+    "manage_catalogue": 410,
+    "publish_release": 310,
+    "trigger_retraining": 340,
+}
 """A tenth above what they import now; the standard library is not counted, as it differs between Pythons."""
 
 AT_FIRST_USE = ("faiss", "onnxruntime")
@@ -24,7 +31,8 @@ NEVER = ("torch", "onnx", "transformers", "scipy", "pandas", "aws_cdk", "aiohttp
 """Of the training, the stacks, the local cloud and the tests."""
 
 OF_A_SEARCH = ("numpy", "tantivy", "Stemmer", "relevance.search", "relevance.index", "relevance.encoder")
-"""What the catalogue is written without: it has not even their layer."""
+WITHOUT_SEARCH = ("manage_catalogue", "publish_release", "trigger_retraining")
+"""Functions that have not even the layer of what searches."""
 
 SHOW_MODULES = """
 import sys
@@ -62,7 +70,7 @@ def test_a_function_imports_no_other(imported):
 
 
 @pytest.mark.parametrize("module", OF_A_SEARCH)
-def test_the_catalogue_is_written_without_what_searches(imported, module):
+def test_only_functions_that_search_import_what_searches(imported, module):
     function, modules = imported
 
-    assert (module in modules) == (function != "manage_catalogue")
+    assert (module in modules) == (function not in WITHOUT_SEARCH)
