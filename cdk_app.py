@@ -7,6 +7,7 @@ from pathlib import Path
 import aws_cdk as cdk
 
 from infra.edge_stack import EdgeStack
+from infra.endpoint_stack import EndpointStack
 from infra.layers import LayersMissing
 from infra.release_stack import ReleaseStack
 from infra.retraining_stack import RetrainingStack
@@ -27,6 +28,8 @@ def wire(app: cdk.App, stage: Stage) -> cdk.App:
     if stage.training is not None and stage.training.on_sagemaker:
         TrainingStack(app, stage=stage, training=stage.training, storage=storage)
         ReleaseStack(app, stage=stage, storage=storage)
+    if stage.endpoint is not None:
+        EndpointStack(app, stage=stage, endpoint=stage.endpoint, storage=storage)
     cdk.Tags.of(app).add("vitrine:stage", stage.name)
     return app
 

@@ -12,19 +12,26 @@ import aws_cdk as cdk
 from benchmarks.results_file import RESULTS
 from cdk_app import wire
 from cli.bill import MEASURED, Assembly, Assumptions, Bill, Measured, bill
-from infra.stage import Edge, Stage, stages
+from infra.stage import Edge, Endpoint, Stage, stages
 
 AN_EDGE = Edge(
     domain_name="search.shop.example",
     certificate_arn="arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000",
 )
+AN_ENDPOINT = Endpoint(image_tag="1", model_key="served/1/model.tar.gz")
 
 
 def priced() -> dict[str, Stage]:
-    """The stages in AWS as they are, and what an edge would add to the last of them."""
+    """The stages in AWS as they are, and what an edge or an endpoint would add to the last of them."""
     known = stages(Path("/nowhere"))
     plain = {name: known[name] for name in ("dev", "staging", "prod")}
-    return plain | {"prod, behind CloudFront and firewall": replace(known["prod"], region="us-east-1", edge=AN_EDGE)}
+    return plain | {
+        "prod, behind CloudFront and firewall": replace(known["prod"], region="us-east-1", edge=AN_EDGE),
+        "prod, the large model online": replace(known["prod"], endpoint=AN_ENDPOINT),
+        "prod, the large model asleep": replace(
+            known["prod"], endpoint=replace(AN_ENDPOINT, scale_to_zero=True, least=0)
+        ),
+    }
 
 
 def price(stage: Stage, measured: Measured) -> Bill:

@@ -21,7 +21,8 @@ MEASURED = PROJECT / "benchmarks" / "results" / "bill_inputs.json"
 
 MILLION = 1_000_000
 GB = 1e9
-SECONDS_A_MONTH = 730 * 3600
+HOURS_A_MONTH = 730
+SECONDS_A_MONTH = HOURS_A_MONTH * 3600
 FRONT_DOOR = "functions.assemble_results.handler.lambda_handler"
 API_BLOCK_BYTES = 512 * 1024
 LOG_EVENT_BYTES = 26
@@ -62,6 +63,17 @@ COSTS_NOTHING = frozenset(
 )
 """Types of resource that AWS bills by use alone, or not at all; one that is neither here nor priced stops the bill."""
 
+PRICED_TOGETHER = frozenset(
+    {
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        "AWS::SageMaker::Endpoint",
+        "AWS::SageMaker::EndpointConfig",
+        "AWS::SageMaker::InferenceComponent",
+        "AWS::SageMaker::Model",
+    }
+)
+"""What an endpoint is made of: one says which machines, another how many."""
+
 Properties = Mapping[str, Any]
 
 
@@ -100,6 +112,18 @@ class Assumptions:
     """Kept in the bucket, deleted ones that can still be brought back included."""
     training_gb: float = 20.0
     """Kept in the bucket of a stage that trains: snapshots of data, and what the runs of two months made of them."""
+    awake_share: float = 1.0
+    """Of the month in which an endpoint that may sleep is awake, or a schedule keeps as many instances as it ever does,
+    in [0, 1]. A million searches, spread evenly over a month, let nothing sleep."""
+    asked_share: float = 1.0
+    """Of searches that ask the endpoint where there is one, in [0, 1]: those whose vector neither the release nor the
+    function remembers."""
+    endpoint_ms: float = 20.0
+    """What a function waits for the endpoint's answer."""
+    endpoint_bytes: int = 8000
+    """Of one question and its answer, a vector of 384 numbers as JSON."""
+    container_gb: float = 4.0
+    """Of the endpoint's container, in the account's registry."""
     header_bytes: int = 700
     """Of one answer, beside its body."""
     platform_log_bytes: int = 700
@@ -251,6 +275,9 @@ def bill(
         quantities: dict[tuple[str, str], float] = {}
         for what, price, quantity in counted:
             quantities[what, price] = quantities.get((what, price), 0.0) + quantity
+        for what, price in quantities:
+            if price not in prices:
+                raise BillImpossible(f"{what}: {price} has no price: add it to {prices_file.name}")
         return tuple(
             Item(what, price, quantity, quantity * prices[price].usd)
             for (what, price), quantity in quantities.items()
@@ -333,11 +360,17 @@ def _firewall(properties: Properties, *_: object) -> Iterator[tuple[str, str, fl
     yield "firewall's rules", "firewall_rule", len(properties["Rules"])
 
 
+def _scaling_policy(properties: Properties, *_: object) -> Iterator[tuple[str, str, float]]:
+    # keeping a metric at its target, AWS watches it by two alarms of its own
+    yield "alarms", "alarm", 2 * ("TargetTrackingScalingPolicyConfiguration" in properties)
+
+
 def _key(*_: object) -> Iterator[tuple[str, str, float]]:
     yield "keys of our own", "kms_key", 1
 
 
 ASLEEP: Mapping[str, Callable[[Properties, Measured, Assumptions], Iterator[tuple[str, str, float]]]] = {
+    "AWS::ApplicationAutoScaling::ScalingPolicy": _scaling_policy,
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::DynamoDB::Table": _table,
     "AWS::KMS::Key": _key,
@@ -350,12 +383,15 @@ def _asleep(assembly: Assembly, measured: Measured, assumed: Assumptions) -> Ite
     for stack, kind, properties in assembly.resources():
         if kind in ASLEEP:
             yield from ASLEEP[kind](properties, measured, assumed)
-        elif kind not in COSTS_NOTHING:
+        elif kind not in COSTS_NOTHING | PRICED_TOGETHER:
             raise BillImpossible(f"{stack} holds {kind}, for which no price is known: add it to cli/bill.py")
     for function in assembly.of_type("AWS::Lambda::Function"):
         if function.get("EphemeralStorage", {}).get("Size", 512) > 512:
             raise BillImpossible("a function asks for more than 512 MB of storage, which has no price here")
     yield "code and layers, in the bootstrap bucket", "s3_gb", assembly.asset_bytes / GB
+    for config in assembly.of_type("AWS::SageMaker::EndpointConfig"):
+        yield "endpoint: instances", _instance(config), _kept_instances(assembly, assumed) * HOURS_A_MONTH
+        yield "endpoint: container", "registry_gb", assumed.container_gb
 
 
 def _per_million(assembly: Assembly, measured: Measured, assumed: Assumptions) -> Iterator[tuple[str, str, float]]:
@@ -400,6 +436,37 @@ def _per_million(assembly: Assembly, measured: Measured, assumed: Assumptions) -
         yield "answers to shoppers", "transfer_out_gb", MILLION * answer_bytes / GB
     if assembly.of_type("AWS::WAFv2::WebACL"):
         yield "firewall: requests", "firewall_request", MILLION
+    for config in assembly.of_type("AWS::SageMaker::EndpointConfig"):
+        asked = MILLION * assumed.asked_share
+        if not _kept_instances(assembly, assumed):
+            yield "endpoint: one instance, awake", _instance(config), HOURS_A_MONTH * assumed.awake_share
+        yield "endpoint: questions and answers", "endpoint_gb", asked * assumed.endpoint_bytes / GB
+        yield "function: waits for the endpoint", duration, asked * gb * assumed.endpoint_ms / 1000
+        if "DataCaptureConfig" in config:
+            captured = asked * config["DataCaptureConfig"]["InitialSamplingPercentage"] / 100
+            kept_days = _captured_days(assembly)
+            stored_gb = captured * assumed.endpoint_bytes / GB * kept_days / 30
+            yield f"endpoint: captured, kept for {kept_days} days", "s3_gb", stored_gb
+
+
+def _instance(config: Properties) -> str:
+    instance: str = config["ProductionVariants"][0]["InstanceType"]
+    return instance
+
+
+def _kept_instances(assembly: Assembly, assumed: Assumptions) -> float:
+    """Of the endpoint, on average over a month in which nobody searches: the least, and what its schedule adds."""
+    (target,) = assembly.of_type("AWS::ApplicationAutoScaling::ScalableTarget")
+    scheduled = [each["ScalableTargetAction"]["MinCapacity"] for each in target.get("ScheduledActions", ())]
+    least: int = target["MinCapacity"]
+    return least + (max(scheduled, default=least) - least) * assumed.awake_share
+
+
+def _captured_days(assembly: Assembly) -> int:
+    buckets = assembly.of_type("AWS::S3::Bucket")
+    rules = (rule for each in buckets for rule in each.get("LifecycleConfiguration", {}).get("Rules", ()))
+    days: int = next(rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "captured/")
+    return days
 
 
 def _number(quantity: float) -> str:

@@ -64,6 +64,81 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """The large model on machines of its own, for queries whose vectors a release does not hold.
+
+    It is paid by the hour, whether anybody searches or not: one `ml.g6.xlarge` is about $1.13 an hour, $822 a month.
+    """
+
+    image_tag: str
+    """Of the container in the account's own registry. A tag must not be moved: the same tag is no change to deploy."""
+    model_key: str
+    """Where the packed model lies in the training bucket, such as `served/2026-11-22/model.tar.gz`. The same key is no
+    change either, and instances that start later read it again: another model is another key."""
+    image_repository: str = "vitrine-serve"
+    instance: str = "ml.g6.xlarge"
+    """One GPU with 24 GB. A stage that changes it turns its endpoint off first: see docs/endpoint.md."""
+    least: int = 1
+    """Instances that always run."""
+    most: int = 2
+    requests_per_instance: int = 3000
+    """A minute, 50 a second: more than that on each instance on average starts another."""
+    schedule: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """When -> the least and the most from then on, such as `{"cron(0 7 * * ? *)": (2, 4)}`."""
+    time_zone: str = "Etc/UTC"
+    """Of the schedule."""
+    scale_to_zero: bool = False
+    """Whether no instance runs while nobody searches; the first search after that starts one and does not wait for it.
+    SageMaker then replaces a model copy by copy instead of by a canary. Needs `least=0`."""
+    gpus: int = 1
+    """Of one copy of the model, where the endpoint may sleep: a copy is given its share of an instance."""
+    memory_mib: int = 8192
+    """The same."""
+    error_share: float = 0.05
+    """Of a minute's requests that may fail before an alarm rings, in (0, 1]; it also ends a deployment."""
+    model_ms: float = 50.0
+    """What 99 of a minute's 100 requests may take in the container, likewise: functions do not wait much longer."""
+    canary_share: float = 0.1
+    """Of the instances that run a new model before all do, in whole per cent, from 0.01 to 0.5."""
+    bake_minutes: int = 10
+    """How long alarms are watched after each step of a deployment."""
+    captured_share: float = 0.0
+    """Of requests and answers that are kept in the training bucket, in whole per cent, from 0 to 1. They hold what
+    shoppers typed, names and addresses included: none unless a stage says so."""
+
+    def __post_init__(self) -> None:
+        if not self.instance.startswith("ml."):
+            raise ValueError(f"instance is {self.instance}: expected SageMaker's name, such as ml.g6.xlarge")
+        if not self.model_key.endswith(".tar.gz"):
+            raise ValueError(f"model_key is {self.model_key}: expected an archive, such as served/1/model.tar.gz")
+        if self.model_key.startswith(("runs/", "checkpoints/", "captured/")):
+            raise ValueError(f"model_key is {self.model_key}: expected a place where nothing expires, such as served/")
+        for least, most in ((self.least, self.most), *self.schedule.values()):
+            lowest = 0 if self.scale_to_zero else 1
+            if not lowest <= least <= max(most, 1) or most < 1:
+                raise ValueError(f"instances from {least} to {most}: expected {lowest} <= least <= most, and most >= 1")
+        if self.scale_to_zero and self.least != 0:
+            raise ValueError(f"least is {self.least}, and scale_to_zero is set: expected 0")
+        for when in self.schedule:
+            if not when.startswith(("cron(", "rate(", "at(")):
+                raise ValueError(f"schedule has {when}: expected cron(...), rate(...) or at(...)")
+        for name, lowest_share, highest_share in (("canary_share", 0.01, 0.5), ("captured_share", 0.0, 1.0)):
+            share = getattr(self, name)
+            if not lowest_share <= share <= highest_share or round(share * 100, 6) % 1:
+                expected = f"whole per cent from {lowest_share:g} to {highest_share:g}"
+                raise ValueError(f"{name} is {share:g}: expected {expected}")
+        if not 0 < self.error_share <= 1:
+            raise ValueError(f"error_share is {self.error_share:g}: expected a share above 0, at most 1")
+        if not 5 <= self.bake_minutes <= 60:
+            raise ValueError(
+                f"bake_minutes is {self.bake_minutes}: expected 5 to 60, as alarms need some and AWS a limit"
+            )
+        for name in ("requests_per_instance", "memory_mib", "model_ms"):
+            if not getattr(self, name) > 0:  # also true for NaN
+                raise ValueError(f"{name} is {getattr(self, name):g}: expected a number above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """One deployment; several fit in one account, because every name carries the stage's."""
 
@@ -104,12 +179,30 @@ class Stage:
     """How long a deleted or overwritten file of a release can still be brought back."""
     training: Training | None = field(default_factory=Training)
     """None: nothing is trained here, and no pipeline is deployed."""
+    endpoint: Endpoint | None = None
+    """None: the function's own encoder answers whatever the release does not remember, and nothing runs asleep."""
+    captured_days: int = 30
+    """How long requests that an endpoint captured are kept, also after it is gone."""
     browser_origins: tuple[str, ...] = ("*",)
     """Web origins whose pages may call the API; the search key is public, so any, unless a shop narrows it."""
 
     def __post_init__(self) -> None:
         if self.edge is not None and self.region is None:
             raise ValueError(f"stage {self.name} has an edge but no region: its origin's address needs one")
+        if self.endpoint is not None and self.training is None:
+            raise ValueError(
+                f"stage {self.name} has an endpoint but no training: its model lies in the training bucket"
+            )
+
+    @property
+    def endpoint_name(self) -> str:
+        """What the large model is asked by; empty where there is none."""
+        return f"vitrine-{self.name}" if self.endpoint is not None else ""
+
+    @property
+    def inference_component(self) -> str:
+        """What SageMaker wants named beside an endpoint that may sleep; empty where there is none such."""
+        return self.endpoint_name if self.endpoint is not None and self.endpoint.scale_to_zero else ""
 
     @property
     def key_parameter(self) -> str:

@@ -62,6 +62,7 @@ class StorageStack(Stack):
 
     def _training(self, stage: Stage, training: Training, removal_policy: RemovalPolicy) -> None:
         """Snapshots of data, what runs make of them, why they began, and the registry of what passed the gate."""
+        kept_days = {"runs": training.run_days, "checkpoints": training.run_days, "captured": stage.captured_days}
         self.training = self._bucket(
             "Training",
             removal_policy,
@@ -69,10 +70,10 @@ class StorageStack(Stack):
                 aws_s3.LifecycleRule(
                     id=prefix,
                     prefix=f"{prefix}/",
-                    expiration=Duration.days(training.run_days),
+                    expiration=Duration.days(days),
                     noncurrent_version_expiration=Duration.days(1),
                 )
-                for prefix in ("runs", "checkpoints")
+                for prefix, days in kept_days.items()
             ),
             aws_s3.LifecycleRule(id="deleted", noncurrent_version_expiration=Duration.days(stage.deleted_release_days)),
         )

@@ -81,6 +81,26 @@ def an_assembly(**more):
     return Assembly(templates, asset_bytes=200_000_000)
 
 
+def an_endpoint(least=1, captured_percent=0, **target):
+    """What a stage with an endpoint has more than one without."""
+    config = {"ProductionVariants": [{"InstanceType": "ml.g6.xlarge"}]}
+    if captured_percent:
+        config["DataCaptureConfig"] = {"InitialSamplingPercentage": captured_percent}
+    tracking = {"TargetTrackingScalingPolicyConfiguration": {}}
+    rules = {"Rules": [{"Prefix": "runs/"}, {"Prefix": "captured/", "ExpirationInDays": 15}]}
+    return {
+        "Model": {"Type": "AWS::SageMaker::Model"},
+        "Config": {"Type": "AWS::SageMaker::EndpointConfig", "Properties": config},
+        "Endpoint": {"Type": "AWS::SageMaker::Endpoint"},
+        "Target": {
+            "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+            "Properties": {"MinCapacity": least} | target,
+        },
+        "Policy": {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": tracking},
+        "Training": {"Type": "AWS::S3::Bucket", "Properties": {"LifecycleConfiguration": rules}},
+    }
+
+
 def usd(items):
     return {item.what: round(item.usd, 6) for item in items}
 
@@ -131,6 +151,52 @@ def test_a_firewall_and_cloudfront_cost_also_while_nobody_searches():
     assert (on_top["firewall: requests"], on_top["CloudFront: requests"]) == (0.6, 1.0)
     assert on_top["CloudFront: answers to shoppers"] == 0.85  # instead of the API's own 0.90
     assert "answers to shoppers" not in on_top
+
+
+def test_an_endpoint_costs_its_instances_hours_also_while_nobody_searches():
+    counted = bill("dev", an_assembly(**an_endpoint(least=2)), MEASURED, ASSUMED)
+
+    asleep = usd(counted.asleep)
+    assert asleep["endpoint: instances"] == 1644.982  # 2 x 730 h x 1.1267
+    assert asleep["endpoint: container"] == 0.4  # 4 GB x 0.10
+    assert asleep["alarms"] == 0.5  # two more, which AWS makes to keep the target
+
+
+def test_what_a_schedule_adds_costs_for_as_long_as_it_is_said_to_last():
+    actions = [{"ScalableTargetAction": {"MinCapacity": least}} for least in (3, 1)]
+    assembly = an_assembly(**an_endpoint(ScheduledActions=actions))
+
+    counted = bill("dev", assembly, MEASURED, replace(ASSUMED, awake_share=0.5))
+
+    assert usd(counted.asleep)["endpoint: instances"] == 1644.982  # 1 always, 2 more for half of the month
+
+
+def test_an_endpoint_that_sleeps_costs_only_what_searches_keep_awake():
+    counted = bill("dev", an_assembly(**an_endpoint(least=0)), MEASURED, replace(ASSUMED, awake_share=0.25))
+
+    assert "endpoint: instances" not in usd(counted.asleep)
+    assert usd(counted.per_million)["endpoint: one instance, awake"] == 205.62275  # 182.5 h x 1.1267
+
+
+def test_a_search_that_asks_the_endpoint_waits_and_is_captured_for_a_share():
+    assumed = replace(ASSUMED, asked_share=0.5, endpoint_ms=20, endpoint_bytes=8_000)
+
+    counted = bill("dev", an_assembly(**an_endpoint(captured_percent=10)), MEASURED, assumed)
+
+    on_top = usd(counted.per_million)
+    assert on_top["endpoint: questions and answers"] == 0.064  # 500,000 x 8 kB = 4 GB x 0.016
+    assert on_top["function: waits for the endpoint"] == 0.266668  # 500,000 x 20 ms x 2 GB = 20,000 GB-s
+    assert on_top["endpoint: captured, kept for 15 days"] == 0.0046  # 50,000 x 8 kB x half a month x 0.023
+
+
+def test_a_machine_without_a_price_stops_the_bill_and_is_named():
+    parts = an_endpoint()
+    parts["Config"]["Properties"]["ProductionVariants"][0]["InstanceType"] = "ml.p5.48xlarge"
+
+    with pytest.raises(
+        BillImpossible, match=r"endpoint: instances: ml.p5.48xlarge has no price: add it to prices.toml"
+    ):
+        bill("dev", an_assembly(**parts), MEASURED, ASSUMED)
 
 
 def test_an_answer_over_512_kb_counts_as_two_requests():

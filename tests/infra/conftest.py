@@ -12,7 +12,7 @@ import pytest
 
 from cdk_app import wire
 from infra.layer_contents import LAYER_PACKAGES, LayerPlatform
-from infra.stage import Edge, Stage, stages
+from infra.stage import Edge, Endpoint, Stage, stages
 
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
@@ -99,3 +99,26 @@ def an_edge():
 def at_the_edge(synthesise, an_edge):
     """Stage prod behind CloudFront and its firewall."""
     return synthesise("prod", region="us-east-1", edge=an_edge)
+
+
+@pytest.fixture(scope="session")
+def an_endpoint():
+    """An endpoint as docs/endpoint.md turns it on, which also captures some requests and knows the shop's hours."""
+    return Endpoint(
+        image_tag="2026-11-22",
+        model_key="served/2026-11-22/model.tar.gz",
+        schedule={"cron(0 7 * * ? *)": (2, 4), "cron(0 22 * * ? *)": (1, 2)},
+        captured_share=0.05,
+    )
+
+
+@pytest.fixture(scope="session")
+def with_endpoint(synthesise, an_endpoint):
+    """Stage prod with a large model that is always on."""
+    return synthesise("prod", endpoint=an_endpoint)
+
+
+@pytest.fixture(scope="session")
+def with_sleeping_endpoint(synthesise, an_endpoint):
+    """Stage prod with a large model that may sleep."""
+    return synthesise("prod", endpoint=replace(an_endpoint, scale_to_zero=True, least=0, schedule={}, captured_share=0))

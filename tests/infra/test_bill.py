@@ -25,6 +25,18 @@ def test_an_edge_costs_seven_dollars_before_the_first_request(synthesised_stage,
     assert behind.asleep_usd - plain.asleep_usd == pytest.approx(7.0, abs=0.01)  # and nothing else to speak of
 
 
+def test_an_endpoint_that_never_sleeps_costs_by_the_hour_and_one_that_does_only_what_it_keeps(
+    synthesised_stage, with_endpoint, with_sleeping_endpoint
+):
+    plain, on, sleeping = map(count, (synthesised_stage("prod"), with_endpoint, with_sleeping_endpoint))
+
+    hours = next(item.quantity for item in on.asleep if item.what == "endpoint: instances")
+    assert hours == 2 * 730  # what its schedule keeps by day, taken for the whole month
+    assert on.asleep_usd - plain.asleep_usd == pytest.approx(hours * 1.1267, abs=1)
+    assert 0 < sleeping.asleep_usd - plain.asleep_usd < 1.5  # its container, and what watches it
+    assert sleeping.per_million_usd - plain.per_million_usd > 800  # a million searches let it sleep no more
+
+
 def test_every_alarm_and_table_of_the_templates_is_on_the_bill(synthesised_stage):
     synthesised = synthesised_stage("prod")
     alarms = [

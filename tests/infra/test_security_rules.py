@@ -19,7 +19,7 @@ from infra.stage import stages
 
 NAMED_ELSEWHERE = re.compile(
     r"AwsSolutions-IAM5\[Resource::vitrine-prod-storage:ExportsOutput\w+/"
-    r"(releases|reports|inputs|snapshots|runs|checkpoints|candidates)/\*\]"
+    r"(releases|reports|inputs|snapshots|runs|checkpoints|candidates|captured)/\*\]"
 )
 """All releases, in the one bucket that holds nothing else; the parts of the training bucket. The finding's id holds a
 generated name, so it is acknowledged here instead of in the stack."""
@@ -33,8 +33,9 @@ WILDCARDS = {
     r"s3:(PutObject|AbortMultipartUpload) on .*/snapshots/\*": "the snapshot of the next run",
     r"s3:GetObject on .*/(inputs|reports)/\*": "what a snapshot takes along, and what was found of a stage's quality",
     r"sagemaker:DescribePipelineExecution on .*:pipeline/vitrine-\w+-training/execution/\*": "runs of the one pipeline",
+    r"s3:PutObject on .*/captured/\*": "each hour of captured requests is an object of its own",
     r"ecr:GetAuthorizationToken on \*": "a login belongs to no resource that a policy could name",
-    r"cloudwatch:PutMetricData on \*": "nor does a metric; held to the namespace of training jobs",
+    r"cloudwatch:PutMetricData on \*": "nor does a metric; held to the namespaces of SageMaker's machines",
     r"logs:\w+ on .*:log-group:/aws/sagemaker/TrainingJobs:\*": "every stream of the group that SageMaker logs to",
     r"sagemaker:\w+ on .*:(training|hyper-parameter-tuning)-job/pipelines-\*": "what a pipeline starts is named so",
     r"sagemaker:\w+ on .*:model-package/vitrine-\w+/\*": "every version in the stage's own group",
@@ -44,18 +45,30 @@ WILDCARDS = {
 }
 """Every wildcard that a policy of ours may hold, and why; `(denied)` marks those that take a right away."""
 
-VARIANTS = ["local", "dev", "dev in functions", "staging", "prod", "prod at the edge", "prod at the edge, abroad"]
+VARIANTS = [
+    "local",
+    "dev",
+    "dev in functions",
+    "staging",
+    "prod",
+    "prod at the edge",
+    "prod at the edge, abroad",
+    "prod with an endpoint",
+    "prod with an endpoint that sleeps",
+]
 
 IGNORED_BY_LINT = "W3005"
 """A dependency that is stated twice; CDK writes them so."""
 
 
 @pytest.fixture(scope="module")
-def variant(synthesised_stage, synthesise, at_the_edge, an_edge):
+def variant(synthesised_stage, synthesise, at_the_edge, an_edge, with_endpoint, with_sleeping_endpoint):
     """A function from the name of a variant to its assembly."""
     special = {
         "dev in functions": lambda: synthesise("dev", search_path="functions"),
         "prod at the edge": lambda: at_the_edge,
+        "prod with an endpoint": lambda: with_endpoint,
+        "prod with an endpoint that sleeps": lambda: with_sleeping_endpoint,
         "prod at the edge, abroad": lambda: synthesise("prod", region="eu-west-1", edge=an_edge),
     }
     return lambda name: special[name]() if name in special else synthesised_stage(name)
@@ -72,12 +85,16 @@ def test_cloudformation_finds_nothing_to_complain_about(variant, name):
     assert (linted.returncode, linted.stdout) == (0, ""), linted.stderr
 
 
-@pytest.mark.parametrize("region", [None, "us-east-1", "eu-west-1"], ids=["no edge", "edge", "edge, abroad"])
-def test_no_security_finding_is_left_without_a_reason(layer_stand_in, an_edge, tmp_path, region):
+@pytest.mark.parametrize(
+    "region", [None, "us-east-1", "eu-west-1"], ids=["plain", "edge and endpoint", "edge and endpoint, abroad"]
+)
+def test_no_security_finding_is_left_without_a_reason(layer_stand_in, an_edge, an_endpoint, tmp_path, region):
     edge = an_edge if region else None
+    endpoint = an_endpoint if region else None
     app = cdk.App(outdir=str(tmp_path))
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks())
-    wire(app, replace(stages(Path("/nowhere"))["prod"], layers=layer_stand_in, edge=edge, region=region))
+    prod = stages(Path("/nowhere"))["prod"]
+    wire(app, replace(prod, layers=layer_stand_in, edge=edge, endpoint=endpoint, region=region))
 
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         app.synth()
