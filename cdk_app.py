@@ -10,6 +10,7 @@ from infra.edge_stack import EdgeStack
 from infra.endpoint_stack import EndpointStack
 from infra.layers import LayersMissing
 from infra.release_stack import ReleaseStack
+from infra.retraining_stack import RetrainingStack
 from infra.search_stack import SearchStack
 from infra.stage import Stage, stages
 from infra.storage_stack import StorageStack
@@ -23,6 +24,8 @@ def wire(app: cdk.App, stage: Stage) -> cdk.App:
     if stage.edge is not None:
         EdgeStack(app, stage=stage, edge=stage.edge, api_id=search.api.api_id)
     if stage.training is not None:
+        RetrainingStack(app, stage=stage, training=stage.training, storage=storage)
+    if stage.training is not None and stage.training.on_sagemaker:
         TrainingStack(app, stage=stage, training=stage.training, storage=storage)
         ReleaseStack(app, stage=stage, storage=storage)
     if stage.endpoint is not None:

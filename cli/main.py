@@ -12,6 +12,7 @@ from cli.bill import add_bill_command
 from cli.catalogue import add_catalogue_commands
 from cli.keys import add_key_commands
 from cli.releases import add_release_commands
+from cli.retraining import add_retrain_command
 from relevance.errors import VitrineError
 
 LOCAL_ADDRESS = "http://127.0.0.1:8108"
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     add_key_commands(commands)
     add_catalogue_commands(commands)
     add_bill_command(commands)
+    add_retrain_command(commands)
     return parser
 
 

@@ -26,8 +26,10 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """The pipelines that train on SageMaker: they cost nothing until one is started."""
+    """The pipelines that train on SageMaker, and what starts one: they cost nothing until one is started."""
 
+    on_sagemaker: bool = True
+    """False where something else answers for SageMaker, as on a laptop: its pipelines are not deployed then."""
     cpu_instance: str = "ml.m7i.2xlarge"
     gpu_instance: str = "ml.g6e.2xlarge"
     """One GPU with 48 GB: room to train an encoder of 560 million weights."""
@@ -42,12 +44,23 @@ class Training:
     """The same where a job may have to wait for a spare machine, the waiting included."""
     run_days: int = 60
     """How long results of the steps between snapshot and release are kept; a run may take those of the last 30 days."""
+    retraining_days: int | None = 7
+    """How often the schedule asks for a run; None: only alarms and people do."""
+    run_dollars: float = 30.0
+    """What one run is taken to cost, until the first ones have told: it is what the budget is counted in."""
+    budget_dollars_a_month: float = 180.0
+    """What runs of one calendar month may cost together; no run is started beyond it, whoever asks."""
+    cool_down_hours: float = 24.0
+    """How long neither schedule nor alarm starts a run behind one that succeeded; doubled by each failure since."""
 
     def __post_init__(self) -> None:
         if self.max_wait_hours < self.max_hours:
             raise ValueError(f"max_wait_hours is {self.max_wait_hours}: expected at least max_hours, {self.max_hours}")
         if self.run_days <= 30:
             raise ValueError(f"run_days is {self.run_days}: expected more than 30, for as long as results are reused")
+        if self.run_dollars > self.budget_dollars_a_month:
+            budget = f"budget_dollars_a_month is {self.budget_dollars_a_month:g}"
+            raise ValueError(f"{budget}: expected at least run_dollars, {self.run_dollars:g}, or no run may ever begin")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +225,8 @@ def stages(local_release_folder: Path, local_endpoint: str = "") -> dict[str, St
         release_folder=str(local_release_folder),
         other_endpoint=local_endpoint,
         endpoint_deadline_ms=250,  # a laptop's processor stands for the GPU
-        training=None,  # the emulator knows no SageMaker; `make train` runs the same jobs here
+        # the emulator knows no SageMaker: `local/pipeline_runner.py` runs the same jobs here, at no price
+        training=Training(on_sagemaker=False, retraining_days=None, run_dollars=0, cool_down_hours=0),
     )
     return {
         stage.name: stage

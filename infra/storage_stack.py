@@ -61,7 +61,7 @@ class StorageStack(Stack):
         CfnOutput(self, "CatalogueTable", value=self.catalogue.table_name)
 
     def _training(self, stage: Stage, training: Training, removal_policy: RemovalPolicy) -> None:
-        """Snapshots of data, what runs make of them, and the registry of releases that passed the gate."""
+        """Snapshots of data, what runs make of them, why they began, and the registry of what passed the gate."""
         kept_days = {"runs": training.run_days, "checkpoints": training.run_days, "captured": stage.captured_days}
         self.training = self._bucket(
             "Training",
@@ -77,6 +77,25 @@ class StorageStack(Stack):
             ),
             aws_s3.LifecycleRule(id="deleted", noncurrent_version_expiration=Duration.days(stage.deleted_release_days)),
         )
+        self.retraining = aws_dynamodb.Table(
+            self,
+            "Retraining",
+            partition_key=aws_dynamodb.Attribute(name="name", type=aws_dynamodb.AttributeType.STRING),
+            time_to_live_attribute="expires_at",
+            billing_mode=aws_dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=aws_dynamodb.TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=aws_dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=stage.keep_data,
+            removal_policy=removal_policy,
+        )
+        CfnOutput(self, "TrainingBucket", value=self.training.bucket_name)
+        CfnOutput(self, "RetrainingTable", value=self.retraining.table_name)
+        if training.on_sagemaker:
+            self._registry(stage, removal_policy)
+
+    def _registry(self, stage: Stage, removal_policy: RemovalPolicy) -> None:
         self.model_packages = aws_sagemaker.CfnModelPackageGroup(
             self,
             "ModelPackages",
@@ -84,7 +103,6 @@ class StorageStack(Stack):
             model_package_group_description="Releases that passed the gate; approving one is what lets it serve.",
         )
         self.model_packages.apply_removal_policy(removal_policy)
-        CfnOutput(self, "TrainingBucket", value=self.training.bucket_name)
         CfnOutput(self, "ModelPackageGroup", value=self.model_packages.model_package_group_name)
 
     def _bucket(self, name: str, removal_policy: RemovalPolicy, *rules: aws_s3.LifecycleRule) -> aws_s3.Bucket:

@@ -80,12 +80,13 @@ def start_emulator(progress: Progress, folder: LocalFolder, state: LocalState) -
         server.end()
     state.forget_cloud()
     with progress.step("Emulator", log := folder.log("cloud")):
-        state.cloud_port = free_port()
+        state.cloud_port, state.pipelines_port = free_port(), state.pipelines_port or free_port()
         temporary = folder.temporary / "cloud"
         temporary.mkdir(parents=True, exist_ok=True)
         environment = aws_environment(state.cloud_port) | {
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(state.cloud_port),
+            "AWS_ENDPOINT_URL_SAGEMAKER": f"http://127.0.0.1:{state.pipelines_port}",
             "MINISTACK_REGION": REGION,
             "TMPDIR": str(temporary),
             "S3_DATA_DIR": str(temporary / "s3"),

@@ -42,11 +42,17 @@ class Shop:
 
     @classmethod
     def from_environment(cls) -> "Shop":
-        """`CATALOGUE=file`, else `SHOP=name`, else Icecat where its data lie, else Complete Journey.
+        """`EXPORT=folder` of a catalogue's table, else `CATALOGUE=file`, else `SHOP=name`, else Icecat where its data
+        lie, else Complete Journey.
 
         Raises:
             StepFailed: If a file or folder that was named is not there, or the shop is unknown.
         """
+        if exported := os.environ.get("EXPORT"):
+            folder = Path(exported).absolute()
+            if not (folder / "export.json").is_file():
+                raise StepFailed("Catalogue", f"EXPORT={exported}: no export of a catalogue", "name another folder")
+            return cls("export", folder)
         if named := os.environ.get("CATALOGUE"):
             file = Path(named).absolute()
             if not file.is_file():
@@ -65,8 +71,8 @@ class Shop:
 
     def arguments(self) -> list[str]:
         """How the catalogue program is told."""
-        if self.name == "catalogue":
-            return ["--catalogue", str(self.source)]
+        if self.name in ("catalogue", "export"):
+            return [f"--{self.name}", str(self.source)]
         return ["--shop", self.name, *(["--data", str(self.source)] if self.source else [])]
 
     def fingerprint(self) -> str:

@@ -32,6 +32,7 @@ def bring_up(progress: Progress, folder: LocalFolder, port: int) -> str:
     _refuse_taken_port(state, port)
     publish(progress, state, _cloud_and_release(progress, folder, state, shop))
     _gateway(progress, folder, state, port)
+    _pipelines(folder, state)
     address = f"http://127.0.0.1:{port}"
     with progress.step("First answer"):
         warm(address, SEARCH_KEY, state.published)
@@ -85,6 +86,17 @@ def _gateway(progress: Progress, folder: LocalFolder, state: LocalState, port: i
                 why = f"{last_lines(log)}\n(nothing answers on port {port}; the log is {log})"
                 raise StepFailed("Gateway", why, f"if something else took port {port}, choose another: PORT=8109")
             time.sleep(0.05)
+
+
+def _pipelines(folder: LocalFolder, state: LocalState) -> None:
+    """Start what answers for SageMaker's pipelines; nobody waits for it, as only `vitrine retrain` asks."""
+    if state.running("pipelines"):
+        return
+    command = [sys.executable, "-m", "local.pipeline_runner", "--port", str(state.pipelines_port)]
+    environment = aws_environment(state.cloud_port)
+    server = start_server("pipelines", command, log=folder.log("pipelines"), environment=environment)
+    state.servers["pipelines"] = server
+    state.write()
 
 
 def _refuse_taken_port(state: LocalState, port: int) -> None:

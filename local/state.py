@@ -14,6 +14,8 @@ class LocalState:
     file: Path
     servers: dict[str, ServerProcess] = field(default_factory=dict)
     cloud_port: int = 0
+    pipelines_port: int = 0
+    """Where what answers for SageMaker's pipelines is, or will be; the emulator's functions are told once."""
     gateway_command: list[str] = field(default_factory=list)
     """How the running gateway was started; another port or API needs another gateway."""
     deployed: str = ""

@@ -1,7 +1,8 @@
 """`make train`: the graph of the training, run on this machine as processes, and a page that shows what it did.
 
-SHOP= or CATALOGUE= names the products as for `make up`; CONFIG= a configuration; BASE=, EVENTS= and LIVE= folders of an
-encoder, of events and of a release, where there are such. FRESH=1 (`--fresh`) takes nothing from earlier runs.
+SHOP= or CATALOGUE= names the products as for `make up`, EXPORT= a folder of `vitrine catalogue export`; CONFIG= a
+configuration; BASE=, EVENTS= and LIVE= folders of an encoder, of events and of a release, where there are such. FRESH=1
+(`--fresh`) takes nothing from earlier runs.
 
 Ends with 0 when a release was registered, with 4 when one was made that misses a limit of the gate, with 1 when a step
 failed, with 130 when a person interrupted it. After 1 and 130 the same command goes on where the run stopped.

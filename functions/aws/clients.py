@@ -45,7 +45,7 @@ def ssm() -> "SSMClient":
 
 @cache
 def sagemaker() -> Any:
-    """The registry of models."""
+    """The registry of models, and the pipeline that trains them."""
     return boto3.client("sagemaker", config=_PATIENT)
 
 

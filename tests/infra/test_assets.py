@@ -10,7 +10,7 @@ import pytest
 from functions.routes import ROUTES
 from infra.layer_contents import HOST, LAYER_PACKAGES
 
-FUNCTIONS = sorted({route.function for route in ROUTES} | {"publish_release"})
+FUNCTIONS = sorted({route.function for route in ROUTES} | {"publish_release", "trigger_retraining"})
 
 RUNTIME_HAS = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 """What Lambda's Python brings itself."""

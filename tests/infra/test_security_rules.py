@@ -19,7 +19,7 @@ from infra.stage import stages
 
 NAMED_ELSEWHERE = re.compile(
     r"AwsSolutions-IAM5\[Resource::vitrine-prod-storage:ExportsOutput\w+/"
-    r"(releases|snapshots|runs|checkpoints|candidates|captured)/\*\]"
+    r"(releases|reports|inputs|snapshots|runs|checkpoints|candidates|captured)/\*\]"
 )
 """All releases, in the one bucket that holds nothing else; the parts of the training bucket. The finding's id holds a
 generated name, so it is acknowledged here instead of in the stack."""
@@ -30,6 +30,9 @@ WILDCARDS = {
     r"s3:(PutObject|AbortMultipartUpload) on .*/releases/\*": "whichever release is approved next",
     r"s3:(Get|Put)Object on .*/(runs|checkpoints|candidates)/\*": "what jobs hand each other, in the training bucket",
     r"s3:GetObject on .*/snapshots/\*": "every snapshot of data; jobs write to none",
+    r"s3:(PutObject|AbortMultipartUpload) on .*/snapshots/\*": "the snapshot of the next run",
+    r"s3:GetObject on .*/(inputs|reports)/\*": "what a snapshot takes along, and what was found of a stage's quality",
+    r"sagemaker:DescribePipelineExecution on .*:pipeline/vitrine-\w+-training/execution/\*": "runs of the one pipeline",
     r"s3:PutObject on .*/captured/\*": "each hour of captured requests is an object of its own",
     r"ecr:GetAuthorizationToken on \*": "a login belongs to no resource that a policy could name",
     r"cloudwatch:PutMetricData on \*": "nor does a metric; held to the namespaces of SageMaker's machines",

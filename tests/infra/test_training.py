@@ -80,12 +80,23 @@ def test_what_is_deployed_carries_the_stages_name(dev, synthesised_stage):
     assert not names(dev) & names(synthesised_stage("prod"))
 
 
-def test_a_stage_that_does_not_train_has_nothing_of_it(synthesised_stage):
+def test_a_stage_that_does_not_train_has_nothing_of_it(synthesise):
+    without = synthesise("dev", training=None)
+
+    assert [path.name for path in without.templates() if "training" in path.name] == []
+    assert len(without.resources("storage", "AWS::S3::Bucket")) == 1
+    assert not without.resources("storage", "AWS::SageMaker::ModelPackageGroup")
+
+
+def test_the_local_stage_has_what_starts_a_run_and_nothing_of_sagemaker(synthesised_stage):
     local = synthesised_stage("local")
 
-    assert [path.name for path in local.templates() if "training" in path.name] == []
-    assert len(local.resources("storage", "AWS::S3::Bucket")) == 1
-    assert not local.resources("storage", "AWS::SageMaker::ModelPackageGroup")
+    assert [path.name for path in local.templates() if "training" in path.name] == [
+        "vitrine-local-retraining.template.json"
+    ]
+    kinds = [each["Type"] for path in local.templates() for each in json.loads(path.read_text())["Resources"].values()]
+    assert len(kinds) > 50
+    assert not [kind for kind in kinds if kind.startswith("AWS::SageMaker")]
 
 
 @PIPELINES
@@ -125,7 +136,12 @@ def test_without_spare_machines_nothing_waits_for_one(name):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"), [({"max_wait_hours": 1}, "at least max_hours, 12"), ({"run_days": 30}, "more than 30")]
+    ("changed", "told"),
+    [
+        ({"max_wait_hours": 1}, "at least max_hours, 12"),
+        ({"run_days": 30}, "more than 30"),
+        ({"budget_dollars_a_month": 29}, "is 29: expected at least run_dollars, 30"),
+    ],
 )
 def test_limits_that_contradict_each_other_are_refused(changed, told):
     with pytest.raises(ValueError, match=told):

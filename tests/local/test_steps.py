@@ -91,6 +91,21 @@ def test_a_catalogue_of_ones_own_comes_before_any_shop(tmp_path, monkeypatch):
     assert Shop.from_environment().arguments() == ["--catalogue", str(file)]
 
 
+def test_an_export_of_the_catalogue_comes_before_all_other_products(monkeypatch, tmp_path):
+    (tmp_path / "export.json").touch()
+    monkeypatch.setenv("EXPORT", str(tmp_path))
+    monkeypatch.setenv("CATALOGUE", "/nowhere/products.jsonl")
+
+    assert Shop.from_environment().arguments() == ["--export", str(tmp_path)]
+
+
+def test_an_export_that_is_none_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("EXPORT", str(tmp_path))
+
+    with pytest.raises(StepFailed, match=f"EXPORT={tmp_path}: no export"):
+        Shop.from_environment()
+
+
 def test_icecat_is_the_shop_where_its_data_are(tmp_path, monkeypatch):
     (tmp_path / "chorus").mkdir()
     monkeypatch.setenv("VITRINE_DATA", str(tmp_path))

@@ -1,14 +1,17 @@
 """The whole graph as `make train` runs it: a shop and a network that are made up, every step for real."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from local.folders import PROJECT
+from local.folders import PROJECT, LocalFolder
+from local.pipeline_runner import PIPELINE, LocalTraining, PipelineRunner
 from local.train import MISSED, REGISTERED
 from local.training_run import Run
 from relevance.release import open_release
@@ -60,3 +63,45 @@ def test_a_made_up_shop_is_trained_held_against_the_gate_and_shown(tmp_path):
     assert {second.steps[name].state for name in ("prepare", "train_encoder", "distil", "compress", "export")} == {
         "taken"
     }
+
+
+@pytest.mark.slow
+def test_a_run_that_was_asked_of_sagemaker_trains_on_an_export_and_ends_as_the_gate_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONFIG", "test")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("VITRINE_LOCAL_FOLDER", str(tmp_path / "local"))
+    folder = LocalFolder.from_environment()
+    products = [product.record() for product in made_up_shop()]
+    published = []
+
+    def bring(_: LocalFolder, name: str, to: Path) -> None:
+        catalogue = to / "catalogue"
+        catalogue.mkdir(parents=True)
+        (catalogue / "products.jsonl").write_text("".join(json.dumps(each) + "\n" for each in products))
+        (catalogue / "export.json").write_text(json.dumps({"version": 7, "source": "a made-up shop"}))
+        a_tiny_bert(to / "base")
+
+    def publish(where: LocalFolder) -> str:
+        published.append(where)
+        return "it"
+
+    async def run() -> dict[str, Any]:
+        training = LocalTraining(folder, bring=bring, publish=publish)
+        runner = PipelineRunner(PIPELINE, folder.root / "pipelines" / "executions.json", training)
+        asked = {"PipelineName": PIPELINE, "ClientRequestToken": "t" * 32}
+        snapshot = [{"Name": "snapshot", "Value": "s-1"}]
+        started = runner.answer("StartPipelineExecution", asked | {"PipelineParameters": snapshot})
+        while (found := runner.answer("DescribePipelineExecution", started))["PipelineExecutionStatus"] == "Executing":
+            await asyncio.sleep(0.5)
+        return found
+
+    ended = asyncio.run(run())
+
+    trained = last_run(tmp_path)
+    (manifest,) = (trained.folder / "evaluate" / "result").glob("*/manifest.json")
+    release = open_release(manifest.parent).manifest
+    assert (release.products, release.catalogue_version) == (len(products), 7)
+    assert trained.state == ("registered" if release.verdict.passed else "missed")
+    assert ended["PipelineExecutionStatus"] == ("Succeeded" if release.verdict.passed else "Failed"), ended
+    assert published == [folder] * release.verdict.passed
+    assert release.verdict.passed or "the gate did not let the release through" in ended["FailureReason"]
