@@ -9,6 +9,7 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
 
@@ -41,6 +42,12 @@ def dynamodb_once() -> "DynamoDBClient":
 def ssm() -> "SSMClient":
     """The keys."""
     return boto3.client("ssm", config=_PATIENT)
+
+
+@cache
+def logs() -> "CloudWatchLogsClient":
+    """What functions have written down."""
+    return boto3.client("logs", config=_PATIENT)
 
 
 @cache

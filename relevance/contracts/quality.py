@@ -83,6 +83,9 @@ class Compared(_Said):
     """Kolmogorov-Smirnov, in [0, 1]; None where the values have no order."""
     likelihood: float | None = None
     """How likely chance makes a larger distance; a p-value."""
+    median: float | None = None
+    median_before: float | None = None
+    """None where the values have no order."""
 
     @property
     def beyond_chance(self) -> float:
