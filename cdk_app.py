@@ -8,6 +8,7 @@ import aws_cdk as cdk
 
 from infra.edge_stack import EdgeStack
 from infra.layers import LayersMissing
+from infra.quality_stack import QualityStack
 from infra.search_stack import SearchStack
 from infra.stage import Stage, stages
 from infra.storage_stack import StorageStack
@@ -18,6 +19,7 @@ def wire(app: cdk.App, stage: Stage) -> cdk.App:
     """Put the stage's stacks into the app."""
     storage = StorageStack(app, stage=stage)
     search = SearchStack(app, stage=stage, storage=storage)
+    QualityStack(app, stage=stage, storage=storage, search=search)
     if stage.edge is not None:
         EdgeStack(app, stage=stage, edge=stage.edge, api_id=search.api.api_id)
     if stage.training is not None:

@@ -40,6 +40,7 @@ COSTS_NOTHING = frozenset(
         "AWS::ApiGatewayV2::Stage",
         "AWS::CloudFront::CachePolicy",
         "AWS::CloudFront::Distribution",
+        "AWS::Events::Rule",
         "AWS::IAM::Policy",
         "AWS::IAM::Role",
         "AWS::Lambda::Function",

@@ -12,6 +12,7 @@ from typing import Any
 from cli.bill import add_bill_command
 from cli.catalogue import add_catalogue_commands
 from cli.keys import add_key_commands
+from cli.quality import add_quality_commands
 from functions.aws.old_releases import delete_old_releases
 from functions.aws.release_store import publish_release
 from relevance.errors import VitrineError
@@ -121,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     add_key_commands(commands)
     add_catalogue_commands(commands)
     add_bill_command(commands)
+    add_quality_commands(commands)
     return parser
 
 

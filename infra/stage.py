@@ -91,6 +91,10 @@ class Stage:
     """How long a deleted or overwritten file of a release can still be brought back."""
     training: Training | None = field(default_factory=Training)
     """None: nothing is trained here, and no pipeline is deployed."""
+    quality_minutes: int | None = 60
+    """How often the watch asks what people have judged and reads what shoppers asked; None: only when it is invoked."""
+    quality_window_minutes: int = 24 * 60
+    """How much of the log it compares with the live release's baseline; whoever has it read pays by the gigabyte."""
     browser_origins: tuple[str, ...] = ("*",)
     """Web origins whose pages may call the API; the search key is public, so any, unless a shop narrows it."""
 
@@ -112,6 +116,7 @@ def stages(local_release_folder: Path) -> dict[str, Stage]:
         architecture="arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
         pointer_seconds=2.0,
         log_retention_days=7,
+        quality_window_minutes=60,
         release_folder=str(local_release_folder),
         training=None,  # the emulator knows no SageMaker; `make train` runs the same jobs here
     )
@@ -128,6 +133,7 @@ def stages(local_release_folder: Path) -> dict[str, Stage]:
                 reserved_concurrency={
                     "assemble_results": 100,
                     "manage_catalogue": 10,
+                    "monitor_quality": 1,
                     "preprocess_query": 20,
                     "rerank": 20,
                 },

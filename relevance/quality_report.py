@@ -10,6 +10,7 @@ _NOT_COMPARED = {
     "not enough searches": "Too few searches, or too few different ones, to say anything.",
     "not read": "The log of searches could not be read; look at the function's own log.",
 }
+_NOT_MEASURED = "No judged query was asked: `vitrine judgments put FILE` puts some, or look at the function's own log."
 
 
 def as_markdown(report: QualityReport) -> str:
@@ -22,11 +23,7 @@ def as_markdown(report: QualityReport) -> str:
         "",
         "## Relevance",
         "",
-        *(
-            _relevance(report.relevance)
-            if report.relevance
-            else ["No judgments were put: `vitrine judgments put FILE`."]
-        ),
+        *(_relevance(report.relevance) if report.relevance else [_NOT_MEASURED]),
         "",
         "## What shoppers ask, beside what the release was made for",
         "",

@@ -1,4 +1,4 @@
-"""What a watch remembers of one search: a few numbers, never the query; the front door logs them, a baseline counts them.
+"""What a watch keeps of one search: a few numbers, never the query. The front door logs them, a baseline counts them.
 
 What a shopper asks (topic, tokens) is comparable whatever else the search says. What the release finds for it (cosine,
 scores, hits) is comparable only where no filter took products away.

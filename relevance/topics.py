@@ -1,4 +1,4 @@
-"""What queries are about: some dozens of directions in the space of their vectors, found without anybody naming them."""
+"""What queries are about: some dozens of directions in the space of their vectors, which nobody has to name."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -122,11 +122,7 @@ def _called(baseline: Baseline, value: str) -> str:
         return "without a topic"
     known = int(value) < len(baseline.topics)
     words = baseline.topics[int(value)].words if known else ()
-    return (
-        f"near \N{LEFT DOUBLE QUOTATION MARK}{' '.join(words)}\N{RIGHT DOUBLE QUOTATION MARK}"
-        if words
-        else f"near topic {value}"
-    )
+    return f"near '{' '.join(words)}'" if words else f"near topic {value}"
 
 
 def _share(counts: Mapping[str, float], value: str) -> float:

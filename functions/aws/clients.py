@@ -1,7 +1,7 @@
 """boto3 clients, made once per execution environment."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -9,7 +9,6 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
 
@@ -45,7 +44,7 @@ def ssm() -> "SSMClient":
 
 
 @cache
-def logs() -> "CloudWatchLogsClient":
+def logs() -> Any:
     """What functions have written down."""
     return boto3.client("logs", config=_PATIENT)
 

@@ -54,23 +54,22 @@ class Api:
             "attributesToHighlight": [],
             "analytics": False,
         }
+        reused = self._connection is not None
         begun = self._clock()
         try:
-            connection = self._connected()
-            connection.request("POST", self._path, json.dumps(body).encode(), self._headers)
-            response = connection.getresponse()
-            content = response.read()
-            if response.status != 200:
-                return None
-            said: Mapping[str, Any] = json.loads(content)
-            return Answered(
-                query,
-                (self._clock() - begun) * 1000,
-                tuple(str(hit["objectID"]) for hit in said["hits"]),
-                bool(said["degraded"]),
-            )
-        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+            status, content = self._posted(json.dumps(body).encode())
+        except (OSError, http.client.HTTPException):
             self.close()
+            # what idled too long was closed at the other end, and says nothing of the API
+            return self.ask(query) if reused else None
+        took_ms = (self._clock() - begun) * 1000
+        if status != 200:
+            return None
+        try:
+            said: Mapping[str, Any] = json.loads(content)
+            product_ids = tuple(str(hit["objectID"]) for hit in said["hits"])
+            return Answered(query, took_ms, product_ids, bool(said["degraded"]))
+        except (ValueError, KeyError, TypeError):
             return None
 
     def close(self) -> None:
@@ -79,12 +78,14 @@ class Api:
             self._connection.close()
         self._connection = None
 
-    def _connected(self) -> http.client.HTTPConnection:
+    def _posted(self, body: bytes) -> tuple[int, bytes]:
         if self._connection is None:
             secure = self._parts.scheme == "https"
             kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
             self._connection = kind(self._parts.hostname or "", self._parts.port, timeout=_ONE_SECONDS)
-        return self._connection
+        self._connection.request("POST", self._path, body, self._headers)
+        response = self._connection.getresponse()
+        return response.status, response.read()
 
 
 def ask_all(

@@ -1,4 +1,4 @@
-"""The traffic that a release was made for: `baseline/baseline.json` in it. Counts and shares, no query and no shopper."""
+"""The traffic that a release was made for: `baseline/baseline.json` in it. Counts alone, no query and no shopper."""
 
 from datetime import datetime
 from typing import Final, Literal

@@ -17,6 +17,7 @@ from functions.environment import SearchSettings
 from functions.keys import KeyRing, key_hash
 from functions.manage_catalogue import handler as manage_catalogue
 from functions.manage_catalogue.settings import CatalogueSettings
+from functions.monitor_quality import handler as monitor_quality
 from functions.preprocess_query import handler as preprocess_query
 from functions.rerank import handler as rerank
 from functions.serving import serving
@@ -28,11 +29,13 @@ CACHES = (
     clients.dynamodb_once,
     clients.ssm,
     clients.lambda_,
+    clients.logs,
     key_store,
     serving,
     assemble_results.settings,
     assemble_results.remembered,
     manage_catalogue.settings,
+    monitor_quality.settings,
     preprocess_query.settings,
     rerank.settings,
 )

@@ -19,7 +19,7 @@ from infra.stage import stages
 
 NAMED_ELSEWHERE = re.compile(
     r"AwsSolutions-IAM5\[Resource::vitrine-prod-storage:ExportsOutput\w+/"
-    r"(releases|snapshots|runs|checkpoints|candidates)/\*\]"
+    r"(releases|releases/\*/baseline/baseline\.json|judgments|reports|snapshots|runs|checkpoints|candidates)(/\*)?\]"
 )
 """All releases, in the one bucket that holds nothing else; the parts of the training bucket. The finding's id holds a
 generated name, so it is acknowledged here instead of in the stack."""
@@ -28,6 +28,9 @@ WILDCARDS = {
     r"xray:Put\w+ on \*": "a trace belongs to no resource that a policy could name",
     r"s3:GetObject on .*/releases/\*": "every release, in the one bucket that holds nothing else",
     r"s3:(Get|Put)Object on .*/(runs|checkpoints|candidates)/\*": "what jobs hand each other, in the training bucket",
+    r"s3:GetObject on .*/(releases/\*/baseline/baseline\.json|judgments/\*)": "every release's, and people's ratings",
+    r"s3:PutObject on .*/reports/\*": "a report for each hour",
+    r"logs:(GetQueryResults|StopQuery) on \*": "a query of logs belongs to no resource that a policy could name",
     r"s3:GetObject on .*/snapshots/\*": "every snapshot of data; jobs write to none",
     r"ecr:GetAuthorizationToken on \*": "a login belongs to no resource that a policy could name",
     r"cloudwatch:PutMetricData on \*": "nor does a metric; held to the namespace of training jobs",
