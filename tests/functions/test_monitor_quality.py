@@ -1,5 +1,6 @@
 """The watch over quality, against the real front door behind a real HTTP server, and its log in moto."""
 
+import io
 import json
 import socket
 import threading
@@ -18,6 +19,7 @@ from functions.monitor_quality import handler
 from functions.monitor_quality.asking import Api, ask_all
 from functions.monitor_quality.check import check_quality, whole_hour, window_before
 from functions.monitor_quality.settings import QualitySettings
+from functions.observability import logger
 from relevance.contracts.quality import LATEST, DriftFound, QualityReport
 from relevance.drift import LARGE_CHANGE
 from relevance.release import open_release
@@ -36,7 +38,10 @@ KETTLES = [f"{brand} kettle {colour} {kg}kg" for brand in BRANDS for colour in C
 
 
 class Quiet(WSGIRequestHandler):
-    """Answers without a word on standard error."""
+    """Answers without a word on standard error, and tells the application what was asked as it was written."""
+
+    def get_environ(self) -> dict[str, str]:
+        return super().get_environ() | {"REQUEST_URI": self.path}
 
     def log_message(self, *_: object) -> None:
         pass
@@ -99,15 +104,24 @@ def live(install, settings):
 
 
 @pytest.fixture
-def searched(lambda_context, capsys):
+def written(monkeypatch):
+    """What functions write into their log from here on."""
+    stream = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    return stream
+
+
+@pytest.fixture
+def searched(lambda_context, written):
     """Have shoppers search, and put what the front door says of it into its log."""
 
     def search(queries, at=NOW - timedelta(minutes=5), **parameters):
-        capsys.readouterr()
+        written.seek(0)
+        written.truncate()
         for query in queries:
             event = an_http_event("POST", "/1/indexes/products/query", {"query": query} | parameters)
             assert front_door.lambda_handler(event, lambda_context)["statusCode"] == 200
-        lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+        lines = written.getvalue().splitlines()
         milliseconds = int(at.timestamp() * 1000)
         boto3.client("logs").put_log_events(
             logGroupName=LOG_GROUP,
@@ -241,14 +255,10 @@ def test_a_log_that_cannot_be_read_leaves_relevance_measured(watched, live, rele
 
 def test_judged_queries_are_asked_over_the_api_and_worth_what_their_ratings_say(watched, live, releases, capsys):
     live(releases[1])
-    first = json.loads(
-        front_door.lambda_handler(an_http_event("POST", "/1/indexes/products/query", {"query": "kettle"}), Context())[
-            "body"
-        ]
-    )["hits"]
-    QualityStore(watched.release_bucket).put_judgments(
-        {"kettle": {first[0]["objectID"]: 3.0}, "desk lamp": {"p-unknown": 3.0}}
-    )
+    asked = an_http_event("POST", "/1/indexes/products/query", {"query": "kettle"})
+    first, *_ = json.loads(front_door.lambda_handler(asked, Context())["body"])["hits"]
+    judgments = {"kettle": {first["objectID"]: 3.0}, "desk lamp": {"p-unknown": 3.0}}
+    QualityStore(watched.release_bucket).put_judgments(judgments)
     handler.lambda_handler({}, Context())
 
     found = metrics_in(capsys.readouterr().out)
@@ -260,12 +270,12 @@ def test_judged_queries_are_asked_over_the_api_and_worth_what_their_ratings_say(
     assert "QueryDrift" not in found  # nobody searched
 
 
-def test_the_watchs_own_queries_are_no_traffic(watched, live, releases, capsys):
+def test_the_watchs_own_queries_are_no_traffic(watched, live, releases, written):
     live(releases[1])
     QualityStore(watched.release_bucket).put_judgments({"kettle": {"p1": 3.0}})
     checked(watched)
 
-    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"searched"' in line]
+    (line,) = [json.loads(line) for line in written.getvalue().splitlines() if '"searched"' in line]
 
     assert "tokens" not in line
 
