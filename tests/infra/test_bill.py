@@ -27,7 +27,7 @@ def test_an_edge_costs_seven_dollars_before_the_first_request(synthesised_stage,
 
 def test_every_alarm_and_table_of_the_templates_is_on_the_bill(synthesised_stage):
     synthesised = synthesised_stage("prod")
-    alarms = synthesised.resources("search", "AWS::CloudWatch::Alarm")
+    alarms = [name for part in synthesised.parts() for name in synthesised.resources(part, "AWS::CloudWatch::Alarm")]
 
     quantities = {item.what: item.quantity for item in count(synthesised).asleep}
 

@@ -1,5 +1,8 @@
 """The watch over quality: when it runs, what it may do, and what its function ships."""
 
+import pytest
+
+from tests.infra.test_bill import count
 from tests.infra.test_stacks import actions
 
 
@@ -57,3 +60,11 @@ def test_its_asset_holds_itself_and_no_other_function(dev):
     folders = {path.name for path in (dev.asset("monitor_quality") / "functions").iterdir() if path.is_dir()}
 
     assert folders == {"aws", "monitor_quality"}
+
+
+def test_a_watch_is_on_the_bill_and_one_that_is_off_is_not(dev, synthesise):
+    on, off = (count(each) for each in (dev, synthesise("dev", quality_minutes=None)))
+
+    watching = {item.what: item.quantity for item in on.asleep if item.what.startswith("watch")}
+    assert watching["watch: API requests"] == pytest.approx(730 * 200)  # hours of a month, queries of a run
+    assert not [item for item in (*off.asleep, *off.per_million) if item.what.startswith("watch")]
