@@ -9,6 +9,7 @@ import aws_cdk as cdk
 from infra.edge_stack import EdgeStack
 from infra.endpoint_stack import EndpointStack
 from infra.layers import LayersMissing
+from infra.quality_stack import QualityStack
 from infra.release_stack import ReleaseStack
 from infra.retraining_stack import RetrainingStack
 from infra.search_stack import SearchStack
@@ -21,6 +22,7 @@ def wire(app: cdk.App, stage: Stage) -> cdk.App:
     """Put the stage's stacks into the app."""
     storage = StorageStack(app, stage=stage)
     search = SearchStack(app, stage=stage, storage=storage)
+    QualityStack(app, stage=stage, storage=storage, search=search)
     if stage.edge is not None:
         EdgeStack(app, stage=stage, edge=stage.edge, api_id=search.api.api_id)
     if stage.training is not None:

@@ -31,6 +31,7 @@ from relevance.contracts.models import EncoderManifest, RankerManifest
 from relevance.contracts.products import Product
 from relevance.contracts.training import Verdict
 from relevance.encoder import TextEncoder
+from relevance.judgments import Judgments
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
 from relevance.release import Release, open_release
 from relevance.release_files import MANIFEST, file_entry, read_manifest
@@ -41,7 +42,6 @@ from sagemaker_jobs.derive_queries import derive_queries
 from sagemaker_jobs.evaluate import release_in
 from sagemaker_jobs.evaluation import JUDGED, TEST, evaluate
 from sagemaker_jobs.folders import PROJECT
-from sagemaker_jobs.judgments import Judgments
 from sagemaker_jobs.known_vectors import encode_unknown
 from sagemaker_jobs.product_vectors import ProductVectors, VectorsManifest
 from sagemaker_jobs.train_ranker import QUERIES, Group, Training, build_groups, train_on

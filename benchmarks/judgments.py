@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from sagemaker_jobs import judgments
-from sagemaker_jobs.judgments import Judgments, usable
+from relevance import judgments
+from relevance.judgments import Judgments, usable
 
 __all__ = ["FILE", "Judgments", "read_judgments", "usable"]
 

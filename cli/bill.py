@@ -24,6 +24,8 @@ GB = 1e9
 HOURS_A_MONTH = 730
 SECONDS_A_MONTH = HOURS_A_MONTH * 3600
 FRONT_DOOR = "functions.assemble_results.handler.lambda_handler"
+_SECONDS_OF = {"minute": 60, "hour": 3600, "day": 86_400}
+WATCH = "functions.monitor_quality.handler.lambda_handler"
 API_BLOCK_BYTES = 512 * 1024
 LOG_EVENT_BYTES = 26
 """What CloudWatch adds to every event that it takes in."""
@@ -124,6 +126,10 @@ class Assumptions:
     """Of one question and its answer, a vector of 384 numbers as JSON."""
     container_gb: float = 4.0
     """Of the endpoint's container, in the account's registry."""
+    judged_queries: int = 200
+    """Asked by each run of the watch over quality: as many as it asks at most."""
+    judged_queries_per_second: float = 10.0
+    """How fast it asks them, and so how long it runs."""
     header_bytes: int = 700
     """Of one answer, beside its body."""
     platform_log_bytes: int = 700
@@ -392,6 +398,26 @@ def _asleep(assembly: Assembly, measured: Measured, assumed: Assumptions) -> Ite
     for config in assembly.of_type("AWS::SageMaker::EndpointConfig"):
         yield "endpoint: instances", _instance(config), _kept_instances(assembly, assumed) * HOURS_A_MONTH
         yield "endpoint: container", "registry_gb", assumed.container_gb
+    yield from _watch(assembly, assumed)
+
+
+def _watch(assembly: Assembly, assumed: Assumptions) -> Iterator[tuple[str, str, float]]:
+    """What the stage asks itself while nobody else does; the answers stay within the region."""
+    for watch, runs in _watches(assembly):
+        seconds = assumed.judged_queries / assumed.judged_queries_per_second
+        yield "watch: API requests", "http_api_request", runs * assumed.judged_queries
+        duration = f"lambda_gb_second_{watch['Architectures'][0]}"
+        yield "watch: function", duration, runs * seconds * watch["MemorySize"] / 1024
+
+
+def _watches(assembly: Assembly) -> Iterator[tuple[Properties, float]]:
+    """The watch over quality where one is on, and its runs a month."""
+    functions = [each for each in assembly.of_type("AWS::Lambda::Function") if each.get("Handler") == WATCH]
+    rules = [each for each in assembly.of_type("AWS::Events::Rule") if "MonitorQuality" in str(each.get("Targets"))]
+    for function, rule in zip(functions, rules, strict=True):
+        number, unit = rule["ScheduleExpression"].removeprefix("rate(").removesuffix(")").split()
+        if rule["State"] == "ENABLED":
+            yield function, SECONDS_A_MONTH / (int(number) * _SECONDS_OF[unit.removesuffix("s")])
 
 
 def _per_million(assembly: Assembly, measured: Measured, assumed: Assumptions) -> Iterator[tuple[str, str, float]]:
@@ -425,6 +451,9 @@ def _per_million(assembly: Assembly, measured: Measured, assumed: Assumptions) -
     days = max(group["RetentionInDays"] for group in assembly.of_type("AWS::Logs::LogGroup"))
     yield "logs: written", "logs_ingested_gb", written
     yield f"logs: kept for {days} days", "logs_stored_gb", written * days / 30
+    for watch, runs in _watches(assembly):  # each run reads a window of what the front door has written
+        months = float(watch["Environment"]["Variables"]["WINDOW_MINUTES"]) * 60 / SECONDS_A_MONTH
+        yield "watch: logs read", "logs_read_gb", MILLION * own_bytes / GB * months * runs
     yield "metrics in log lines", "custom_metric", len(measured.custom_metrics)
     if front_door.get("TracingConfig", {}).get("Mode") == "Active":
         yield "traces", "trace", MILLION * assumed.traced_share

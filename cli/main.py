@@ -11,6 +11,7 @@ from typing import Any
 from cli.bill import add_bill_command
 from cli.catalogue import add_catalogue_commands
 from cli.keys import add_key_commands
+from cli.quality import add_quality_commands
 from cli.releases import add_release_commands
 from cli.retraining import add_retrain_command
 from relevance.errors import VitrineError
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add_catalogue_commands(commands)
     add_bill_command(commands)
     add_retrain_command(commands)
+    add_quality_commands(commands)
     return parser
 
 

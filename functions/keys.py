@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from pydantic import BaseModel, ConfigDict
 
@@ -86,6 +86,17 @@ def key_id(kind: StoredKind, stored: str) -> str:
 def key_hash(key: str) -> str:
     """How a key is stored."""
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+
+def secured_key(parent: str, restrictions: Mapping[str, str]) -> str:
+    """A key made from a parent, as any of Algolia's clients makes it on a shop's server.
+
+    >>> base64.b64decode(secured_key("parent", {"validUntil": "1"}))[64:]
+    b'validUntil=1'
+    """
+    sealed = urlencode(restrictions)
+    digest = hmac.new(parent.encode(), sealed.encode(), hashlib.sha256).hexdigest()
+    return base64.b64encode(f"{digest}{sealed}".encode()).decode()
 
 
 def require_key(

@@ -187,6 +187,10 @@ class Stage:
     """The name of one that this app does not deploy; it is asked where `endpoint` is None. Empty: there is none."""
     endpoint_deadline_ms: int = 60
     """How long a search waits for the endpoint's vector before it goes on without."""
+    quality_minutes: int | None = 60
+    """How often the watch asks what people have judged and reads what shoppers asked; None: only when it is invoked."""
+    quality_window_minutes: int = 24 * 60
+    """How much of the log it compares with the live release's baseline; whoever has it read pays by the gigabyte."""
     browser_origins: tuple[str, ...] = ("*",)
     """Web origins whose pages may call the API; the search key is public, so any, unless a shop narrows it."""
 
@@ -222,6 +226,7 @@ def stages(local_release_folder: Path, local_endpoint: str = "") -> dict[str, St
         architecture="arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
         pointer_seconds=2.0,
         log_retention_days=7,
+        quality_window_minutes=60,
         release_folder=str(local_release_folder),
         other_endpoint=local_endpoint,
         endpoint_deadline_ms=250,  # a laptop's processor stands for the GPU
@@ -241,6 +246,7 @@ def stages(local_release_folder: Path, local_endpoint: str = "") -> dict[str, St
                 reserved_concurrency={
                     "assemble_results": 100,
                     "manage_catalogue": 10,
+                    "monitor_quality": 1,
                     "preprocess_query": 20,
                     "rerank": 20,
                 },

@@ -14,7 +14,7 @@ from relevance.filters import Condition, both, one_facet_filter, one_numeric_fil
 
 NOT_IMPLEMENTED = frozenset(
     """
-    advancedSyntax advancedSyntaxFeatures allowTyposOnNumericTokens alternativesAsExact analytics analyticsTags
+    advancedSyntax advancedSyntaxFeatures allowTyposOnNumericTokens alternativesAsExact analyticsTags
     aroundLatLng aroundLatLngViaIP aroundPrecision aroundRadius attributeCriteriaComputedBy
     attributeCriteriaComputedByMinProximity
     decompoundQuery disableExactOnAttributes disableTypoToleranceOnAttributes distinct enableABTest

@@ -12,6 +12,7 @@ from relevance.index.port import ProductIndex
 from relevance.onnx_scorer import OnnxScorer
 from relevance.ranking import Scorer
 from relevance.release_files import check_files, read_manifest
+from relevance.topics import BASELINE, TOPICS, Topics
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Release:
     encoder: TextEncoder | None
     scorer: Scorer | None
     frequent_queries: FrequentQueries | None = None
+    topics: Topics | None = None
+    """What the traffic that it was made for was about; None where it has no baseline."""
 
     @property
     def release_id(self) -> str:
@@ -53,6 +56,7 @@ def open_release(folder: Path, *, remembered: int = REMEMBERED) -> Release:
     check_files(folder, manifest)
     encoder = TextEncoder.load(folder / "encoder", remembered=remembered) if manifest.encoder_id else None
     scorer = OnnxScorer.load(folder / "ranker") if manifest.ranker_id else None
+    topics = Topics.open(folder / BASELINE) if f"{BASELINE}/{TOPICS}" in manifest.files else None
     index = LocalIndex(folder)
     frequent = FrequentQueries.open(folder / "index")
     for what, promised, found in (
@@ -60,6 +64,7 @@ def open_release(folder: Path, *, remembered: int = REMEMBERED) -> Release:
         ("space", manifest.space, encoder and manifest.space and encoder.manifest.own_space),
         ("encoder dimension", manifest.dimension, encoder and encoder.dimension),
         ("vector dimension", manifest.dimension, index.dimension),
+        ("topics' dimension", topics and manifest.dimension, topics and topics.dimension),
         ("ranker", manifest.ranker_id, scorer and scorer.ranker_id),
         ("number of products", manifest.products, len(index)),
         ("number of frequent queries", manifest.frequent_queries, 0 if frequent is None else len(frequent)),
@@ -68,4 +73,4 @@ def open_release(folder: Path, *, remembered: int = REMEMBERED) -> Release:
     ):
         if promised != found:
             raise ReleaseRefused(f"release {manifest.release_id}: manifest says {what} {promised}, its files {found}")
-    return Release(manifest, index, encoder, scorer, frequent)
+    return Release(manifest, index, encoder, scorer, frequent, topics)

@@ -1,6 +1,7 @@
 """One search: understand, retrieve, rerank, assemble. Where stages 1 and 3 run is the caller's choice of `Stages`."""
 
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ from relevance.index.port import ProductIndex
 from relevance.index.retrieval import SEARCHED_TOGETHER
 from relevance.last_word import LastWord
 from relevance.parameters import condition_of
+from relevance.query_profile import QueryProfile, profile
 from relevance.query_vectors import WITHOUT_ENDPOINT, QueryVectors
 from relevance.ranking import rerank
 from relevance.release import Release
@@ -170,10 +172,12 @@ def search(
     index_name: str,
     sealed: Condition | None = None,
     sort: Sort | None = None,
+    profiled: Callable[[QueryProfile], object] = lambda _: None,
 ) -> SearchResponse:
     """One page of the answer to a query; `processing_time_ms` is 0 and left to the caller, who has a clock.
 
-    `sealed` holds beside the request's own filters, whatever those say; `sort` is the order of a replica.
+    `sealed` holds beside the request's own filters, whatever those say; `sort` is the order of a replica. `profiled` is
+    told of a search that can be compared with others: one with words, by relevance, for its first page.
     """
     index = release.index
     understood = stages.understand(preprocess_request(query_id, parameters, index.settings))
@@ -210,6 +214,11 @@ def search(
             degraded.append("ranker")
 
     start, length = _window(parameters)
+    if understood.tokens and sort is None and start == 0:
+        products = index.scale.products
+        profiled(
+            profile(understood, retrieved, scores, release.topics, products=products, filtered=condition is not None)
+        )
     shown = rows[start : start + length]
     highlighter = _highlighter(parameters, understood)
     highlighted = HIGHLIGHTED if parameters.attributes_to_highlight is None else parameters.attributes_to_highlight

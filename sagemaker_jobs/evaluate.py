@@ -6,7 +6,7 @@ Channels `candidate` (of export), `dataset` (of prepare), and where they are the
 that holds it) and `judgments` (`judgments.csv`: query, product_id, rating from 0 to 3). Without a live release only the
 absolute limits decide. Writes
 
-    <release_id>/     the candidate as it was, with `verdict` in its manifest
+    <release_id>/     the candidate as it was, with `verdict` in its manifest and the `baseline/` of its traffic
     evaluation.json   every figure: `quality`, `segments`, `exposure`, `latency`, `megabytes`, `verdict`; `by_query`
                       with each query's nDCG@10 (`candidate`, `live`); `curves`, a list with `data`, `release`,
                       `roc_auc`, `average_precision`, and points `roc` (false and true positive rate) and `pr` (recall,
@@ -19,24 +19,21 @@ and tells `gate:passed`, 1 or 0. It ends with 0 whatever the verdict, with 1 and
 import argparse
 import json
 import math
-import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from relevance.contracts.manifest import ReleaseManifest
-from relevance.contracts.training import Verdict
 from relevance.errors import ReleaseRefused, VitrineError
+from relevance.judgments import FILE, read_judgments, usable
 from relevance.release import Release, open_release
-from relevance.release_files import MANIFEST, read_manifest
+from sagemaker_jobs.baseline import Made, make_baseline
 from sagemaker_jobs.dataset import Dataset
 from sagemaker_jobs.evaluation import TEST, Evaluation, evaluate
 from sagemaker_jobs.evaluation_report import as_markdown
 from sagemaker_jobs.folders import channel, model_folder, optional_channel
 from sagemaker_jobs.job import measured, replace_file, run, say
-from sagemaker_jobs.judgments import FILE, read_judgments, usable
+from sagemaker_jobs.release_copies import copied, release_in
 
 EVALUATION, PAGE = "evaluation.json", "evaluation.md"
 
@@ -52,15 +49,16 @@ def _job(arguments: Sequence[str] | None) -> None:
     live = optional_channel("live", given.live)
     judgments = optional_channel("judgments", given.judgments)
     output = given.output or model_folder()
+    opened, dataset = _opened(candidate, "candidate"), Dataset(given.dataset or channel("dataset"))
     found = evaluate(
-        _opened(candidate, "candidate"),
+        opened,
         None if live is None else _opened(release_in(live), "live"),
-        Dataset(given.dataset or channel("dataset")),
+        dataset,
         {} if judgments is None else usable(read_judgments(judgments / FILE)),
         seed=given.seed,
         say=say,
     )
-    write(found, candidate, output)
+    write(found, candidate, output, make_baseline(opened, dataset, seed=given.seed, say=say))
     for check in found.verdict.checks:
         say(f"{'kept' if check.passed else 'MISSED'}: {check.objective}: {check.reason}")
     quality = found.figures["quality"][TEST]
@@ -71,50 +69,13 @@ def _job(arguments: Sequence[str] | None) -> None:
     print(output / candidate.name)
 
 
-def release_in(folder: Path) -> Path:
-    """The release that a folder is, or holds.
-
-    Raises:
-        VitrineError: If it holds none, or several.
-    """
-    if (folder / MANIFEST).is_file():
-        return folder
-    found = sorted(path.parent for path in folder.glob(f"[!.]*/{MANIFEST}"))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
-        raise VitrineError(f"{folder}: expected one release in it, found {names}")
-    return found[0]
-
-
-def write(found: Evaluation, candidate: Path, output: Path) -> None:
+def write(found: Evaluation, candidate: Path, output: Path, baseline: Made | None = None) -> None:
     """What the job leaves; the release comes last, so that where there is one the evaluation lies beside it."""
     output.mkdir(parents=True, exist_ok=True)
     content = json.dumps(_without_nan(found.figures), ensure_ascii=False, allow_nan=False, indent=1)
     replace_file(output / EVALUATION, content.encode() + b"\n")
     replace_file(output / PAGE, as_markdown(found).encode())
-    copy_with_verdict(candidate, found.verdict, output)
-
-
-def copy_with_verdict(release: Path, verdict: Verdict, output: Path) -> Path:
-    """The same release in another folder, with a verdict in its manifest; both share their files where they can."""
-    manifest = read_manifest(release)
-    target, unfinished = output / manifest.release_id, output / f".{manifest.release_id}.part"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    for name in manifest.files:
-        (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
-        _share(release / name, unfinished / name)
-    judged: ReleaseManifest = manifest.model_copy(update={"verdict": verdict})
-    (unfinished / MANIFEST).write_text(judged.model_dump_json(indent=1) + "\n")
-    shutil.rmtree(target, ignore_errors=True)
-    unfinished.rename(target)
-    return target
-
-
-def _share(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or one that knows no links
-        shutil.copy2(source, target)
+    copied(candidate, output, verdict=found.verdict, adding=None if baseline is None else baseline.write)
 
 
 def _opened(folder: Path, which: str) -> Release:

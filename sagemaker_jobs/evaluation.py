@@ -13,13 +13,13 @@ from relevance.contracts.training import PairLine, QueryLine, Verdict
 from relevance.curves import average_precision, cross_validated_f1, roc_auc, thresholds
 from relevance.errors import VitrineError
 from relevance.exposure import Exposure, brands, exposure, price_bands
+from relevance.judgments import Judgments
 from relevance.metrics import Difference, paired_bootstrap
 from relevance.objectives import Figure, Needed, cost_gb_seconds, verdict
 from relevance.quality import FIRST, Quality, mean_quality, quality
 from relevance.release import Release
 from sagemaker_jobs.answers import Answer, answering, searching
 from sagemaker_jobs.dataset import Dataset
-from sagemaker_jobs.judgments import Judgments
 from sagemaker_jobs.search_times import search_times, slowdown
 
 MOST_QUERIES = 1000

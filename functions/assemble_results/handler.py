@@ -43,6 +43,7 @@ from relevance.contracts.api import (
 from relevance.errors import BadRequest
 from relevance.facet_search import search_facet
 from relevance.parameters import from_text, parse_parameters
+from relevance.query_profile import QueryProfile
 from relevance.release import Release
 from relevance.search import InProcess, Stages, search
 from relevance.sorting import Sort, replicas_of
@@ -130,9 +131,11 @@ def _answer(
     release = serving(settings()).current()
     query_id = uuid.uuid4().hex
     question = Question.of(parameters, release.release_id, index, caller.condition)
+    profiles: list[QueryProfile] = []
     recalled = remembered().recall(question)
     if recalled is not None:
-        answer = recalled.model_copy(update={"query_id": query_id, "params": parameters.written})
+        answer = recalled.answer.model_copy(update={"query_id": query_id, "params": parameters.written})
+        profiles = [recalled.profile] if recalled.profile else []
     else:
         answer = search(
             parameters,
@@ -142,8 +145,9 @@ def _answer(
             index_name=index,
             sealed=caller.condition,
             sort=sort,
+            profiled=profiles.append,
         )
-        remembered().keep(question, answer)
+        remembered().keep(question, answer, profiles[0] if profiles else None)
     took_ms = (time.perf_counter() - begun) * 1000
     metrics.add_metric("SearchesAnswered", MetricUnit.Count, 1)
     metrics.add_metric("SearchMilliseconds", MetricUnit.Milliseconds, took_ms)
@@ -160,8 +164,16 @@ def _answer(
         hits=answer.nb_hits,
         remembered=recalled is not None,
         took_ms=round(took_ms, 1),
+        **_watched(profiles, parameters),
     )
     return answer.model_copy(update={"processing_time_ms": round(took_ms), "warnings": (*warnings, *answer.warnings)})
+
+
+def _watched(profiles: list[QueryProfile], parameters: SearchParameters) -> dict[str, Any]:
+    """What the watch over quality reads of a shopper's search; nothing of one that must not be counted."""
+    if not (profiles and parameters.analytics):
+        return {}
+    return profiles[0].model_dump(exclude={"hits", "rung"}, exclude_none=True)
 
 
 def _answer_facet(facet: str, parameters: FacetSearchParameters, caller: Caller) -> FacetSearchResponse:

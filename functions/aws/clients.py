@@ -49,6 +49,11 @@ def sagemaker() -> Any:
     return boto3.client("sagemaker", config=_PATIENT)
 
 
+def logs() -> Any:
+    """What functions have written down."""
+    return boto3.client("logs", config=_PATIENT)
+
+
 @cache
 def lambda_(deadline_ms: int) -> "LambdaClient":
     """The other stages; one attempt, which has until the deadline."""

@@ -91,6 +91,8 @@ class SearchParameters(WireRequest):
     user_token: str | None = Field(default=None, description="text")
     click_analytics: bool = Field(default=False, description="true or false")
     """Whether events will name this answer's queryID: then it may not be kept and given again."""
+    analytics: bool = Field(default=True, description="true or false")
+    """Whether it is a shopper's search: false keeps a monitor's or a test's out of the watch over what shoppers ask."""
 
     @property
     def corrects_typos(self) -> bool:

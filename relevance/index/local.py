@@ -127,7 +127,8 @@ class LocalIndex:
         added = by_meaning[np.isin(by_meaning, matched, assume_unique=True, invert=True)]
         rows = np.concatenate((matched, added))
         scores = np.concatenate((bm25, np.zeros(len(added), dtype=np.float32)))
-        fused = fused_scores(scores, self._cosines(query, rows), lexical_share=self._retrieval.lexical_share)
+        cosines = self._cosines(query, rows)
+        fused = fused_scores(scores, cosines, lexical_share=self._retrieval.lexical_share)
         best = np.argsort(-fused, kind="stable")
         if allowed is not None:
             holding &= allowed
@@ -135,7 +136,8 @@ class LocalIndex:
         count = int(np.count_nonzero(holding))
         whole = np.flatnonzero(holding) if members or sort is not None else None
         if sort is None or whole is None:
-            return Retrieved(rows[best[:limit]], fused[best[:limit]], count, whole)
+            nearest = None if cosines is None or not len(rows) else float(cosines.max())
+            return Retrieved(rows[best[:limit]], fused[best[:limit]], count, whole, best_cosine=nearest)
         relevant = self._relevant(query, rows[best], fused[best], allowed) if strict else whole
         ordered = self._sorted(relevant, sort, limit)
         return Retrieved(ordered, np.zeros(len(ordered), dtype=np.float32), count, relevant, len(relevant))

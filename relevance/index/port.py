@@ -32,6 +32,8 @@ class Retrieved:
     """Shape (n,), in no order: every product that paging could reach if it had no end, where they were asked for."""
     sorted_count: int | None = None
     """How many products were relevant enough to be sorted; None for a result set in the order of relevance."""
+    best_cosine: float | None = None
+    """Of the product nearest to the query in meaning, in [-1, 1]; None without vectors or without a hit."""
 
 
 class ProductIndex(Protocol):

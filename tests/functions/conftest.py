@@ -16,6 +16,7 @@ from functions.environment import SearchSettings
 from functions.keys import KeyRing, key_hash
 from functions.manage_catalogue import handler as manage_catalogue
 from functions.manage_catalogue.settings import CatalogueSettings
+from functions.monitor_quality import handler as monitor_quality
 from functions.preprocess_query import handler as preprocess_query
 from functions.publish_release import handler as publish_release
 from functions.query_vectors import query_vectors
@@ -31,12 +32,14 @@ CACHES = (
     clients.ssm,
     clients.lambda_,
     clients.sagemaker_runtime,
+    clients.logs,
     key_store,
     serving,
     query_vectors,
     assemble_results.settings,
     assemble_results.remembered,
     manage_catalogue.settings,
+    monitor_quality.settings,
     preprocess_query.settings,
     publish_release.settings,
     rerank.settings,

@@ -6,7 +6,7 @@ import pytest
 from algoliasearch.search.client import SearchClientSync
 
 from functions.assemble_results import handler as front_door
-from functions.assemble_results.remembered_answers import LARGEST_BYTES, Question, RememberedAnswers
+from functions.assemble_results.remembered_answers import LARGEST_BYTES, Question, Recalled, RememberedAnswers
 from functions.aws.release_pointer import move_pointer
 from functions.serving import serving
 from relevance.contracts.api import SearchParameters, SearchResponse
@@ -67,7 +67,7 @@ def test_an_answer_comes_back_as_it_was_kept():
     answers = RememberedAnswers(10)
     answers.keep(a_question(), an_answer())
 
-    assert answers.recall(a_question()) == an_answer()
+    assert answers.recall(a_question()) == Recalled(an_answer(), None)
     assert answers.recall(a_question(page=1)) is None
 
 

@@ -42,10 +42,14 @@ class Synthesised:
     def function(self, folder: str) -> dict[str, Any]:
         """The properties of the Lambda function made from `functions/<folder>/`."""
         wanted = f"functions.{folder}.handler.lambda_handler"
-        parts = [path.name.split(".")[0].rsplit("-", 1)[1] for path in self.templates()]
-        made = [each for part in parts for each in self.resources(part, "AWS::Lambda::Function").values()]
-        (found,) = [each for each in made if each.get("Handler") == wanted]
+        functions = [each for part in self.parts() for each in self.resources(part, "AWS::Lambda::Function").values()]
+        (found,) = [each for each in functions if each.get("Handler") == wanted]
         return found
+
+    def parts(self) -> list[str]:
+        """The stacks' names without what they have in common."""
+        start = f"vitrine-{self.stage.name}-"
+        return [file.name.removeprefix(start).removesuffix(".template.json") for file in self.templates()]
 
     def asset(self, folder: str) -> Path:
         """The unzipped code of the function made from `functions/<folder>/`."""

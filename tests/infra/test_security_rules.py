@@ -19,7 +19,8 @@ from infra.stage import stages
 
 NAMED_ELSEWHERE = re.compile(
     r"AwsSolutions-IAM5\[Resource::vitrine-prod-storage:ExportsOutput\w+/"
-    r"(releases|reports|inputs|snapshots|runs|checkpoints|candidates|captured)/\*\]"
+    r"(releases|releases/\*/baseline/baseline\.json|judgments|reports|inputs|snapshots|runs|checkpoints|candidates"
+    r"|captured)(/\*)?\]"
 )
 """All releases, in the one bucket that holds nothing else; the parts of the training bucket. The finding's id holds a
 generated name, so it is acknowledged here instead of in the stack."""
@@ -29,6 +30,9 @@ WILDCARDS = {
     r"s3:GetObject on .*/releases/\*": "every release, in the one bucket that holds nothing else",
     r"s3:(PutObject|AbortMultipartUpload) on .*/releases/\*": "whichever release is approved next",
     r"s3:(Get|Put)Object on .*/(runs|checkpoints|candidates)/\*": "what jobs hand each other, in the training bucket",
+    r"s3:GetObject on .*/(releases/\*/baseline/baseline\.json|judgments/\*)": "every release's, and people's ratings",
+    r"s3:PutObject on .*/reports/\*": "a report for each hour",
+    r"logs:(GetQueryResults|StopQuery) on \*": "a query of logs belongs to no resource that a policy could name",
     r"s3:GetObject on .*/snapshots/\*": "every snapshot of data; jobs write to none",
     r"s3:(PutObject|AbortMultipartUpload) on .*/snapshots/\*": "the snapshot of the next run",
     r"s3:GetObject on .*/(inputs|reports)/\*": "what a snapshot takes along, and what was found of a stage's quality",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.spoiled_rankers import bloat, favour, flip, labour, spoil
+from relevance.judgments import FILE as JUDGMENTS
 from relevance.objectives import OBJECTIVES
 from relevance.release import open_release
 from sagemaker_jobs import evaluation
@@ -16,7 +17,6 @@ from sagemaker_jobs.evaluation import NEW, TEST, Asked, Question, new_products, 
 from sagemaker_jobs.export import export
 from sagemaker_jobs.graph import GATE
 from sagemaker_jobs.job import DONE, STOPPED, metric_regex
-from sagemaker_jobs.judgments import FILE as JUDGMENTS
 from tests.builders import a_product, write_linear_ranker
 from tests.sagemaker_jobs.rated_shop import answers, rated_shop
 from tests.sagemaker_jobs.training_results import (

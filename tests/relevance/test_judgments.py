@@ -1,7 +1,7 @@
 import pytest
 
 from relevance.errors import VitrineError
-from sagemaker_jobs.judgments import FILE, read_judgments, usable
+from relevance.judgments import FILE, read_judgments, usable
 
 
 @pytest.fixture

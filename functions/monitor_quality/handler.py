@@ -1,0 +1,49 @@
+"""On a schedule: is search as good as it was, and do shoppers still ask what the release was made for?"""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.aws.quality_store import QualityStore
+from functions.monitor_quality.check import Checked, check_quality, whole_hour, window_before
+from functions.monitor_quality.settings import QualitySettings
+from functions.observability import logger, metrics, with_request_id
+
+
+@cache
+def settings() -> QualitySettings:
+    """Read once per execution environment."""
+    return QualitySettings.from_environment()
+
+
+@with_request_id
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    checked = check_quality(settings(), window_before(whole_hour(now), settings().window_minutes), now=now)
+    _count(checked)
+    key = QualityStore(settings().release_bucket).write(checked.report)
+    drift, searches = checked.report.drift, checked.report.window.searches
+    logger.info("quality checked", report=key, drift=drift.outcome, searches=searches, moved=len(drift.moved))
+    return {"report": key}
+
+
+def _count(checked: Checked) -> None:
+    """What is known as metrics; what is not known is left out, and no number is made up for it."""
+    relevance, drift = checked.report.relevance, checked.report.drift
+    known = {"QueryDrift": drift.query_drift, "ScoreDrift": drift.score_drift}
+    if relevance is not None:
+        known |= {
+            "RelevanceAnsweredShare": relevance.answered_share,
+            "RelevanceNdcg10": relevance.ndcg10,
+            "RelevanceNdcg10Judged": relevance.ndcg10_judged,
+            "RelevanceZeroHitShare": relevance.zero_hit_share,
+        }
+    for name, value in known.items():
+        if value is not None:
+            metrics.add_metric(name, MetricUnit.NoUnit, value)
+    for answer in checked.answers:  # each of them, so that CloudWatch knows every percentile
+        metrics.add_metric("RelevanceAskedMilliseconds", MetricUnit.Milliseconds, answer.took_ms)
