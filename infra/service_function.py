@@ -6,6 +6,7 @@ from aws_cdk import Duration, IgnoreMode, RemovalPolicy, aws_cloudwatch, aws_lam
 from constructs import Construct
 
 from functions.environment import EnvironmentSettings
+from functions.observability import NAMESPACE_VARIABLE, metric_namespace
 from infra.layer_contents import PROJECT
 from infra.layers import architecture, runtime
 from infra.stage import Stage
@@ -53,7 +54,8 @@ class ServiceFunction(Construct):
             architecture=architecture(stage),
             code=self._code(folder),
             handler=f"functions.{folder}.handler.lambda_handler",
-            environment={"POWERTOOLS_SERVICE_NAME": folder} | settings.to_environment(),
+            environment={"POWERTOOLS_SERVICE_NAME": folder, NAMESPACE_VARIABLE: metric_namespace(stage.name)}
+            | settings.to_environment(),
             layers=list(layers),  # jsii takes lists, not tuples
             memory_size=memory_mib,
             timeout=Duration.seconds(timeout_seconds),
