@@ -8,10 +8,13 @@ import aws_cdk as cdk
 
 from infra.edge_stack import EdgeStack
 from infra.layers import LayersMissing
+from infra.monitoring_stack import MonitoringStack
+from infra.paging_stack import PagingStack
 from infra.search_stack import SearchStack
 from infra.stage import Stage, stages
 from infra.storage_stack import StorageStack
 from infra.training_stack import TrainingStack
+from infra.watched import Watched
 
 
 def wire(app: cdk.App, stage: Stage) -> cdk.App:
@@ -22,6 +25,10 @@ def wire(app: cdk.App, stage: Stage) -> cdk.App:
         EdgeStack(app, stage=stage, edge=stage.edge, api_id=search.api.api_id)
     if stage.training is not None:
         TrainingStack(app, stage=stage, training=stage.training, storage=storage)
+    watched = Watched(search=search)
+    monitoring = MonitoringStack(app, stage=stage, watched=watched)
+    if stage.paging is not None:
+        PagingStack(app, stage=stage, paging=stage.paging, watched=watched, monitoring=monitoring)
     cdk.Tags.of(app).add("vitrine:stage", stage.name)
     return app
 

@@ -19,8 +19,12 @@ RETENTION = {
 }
 
 
+NEAR_TIMEOUT = 0.8
+"""The part of its time-out that a function may take before an alarm rings."""
+
+
 class ServiceFunction(Construct):
-    """The Lambda in `functions/<folder>/`, with kept logs, traces, and alarms on errors and on throttled calls.
+    """The Lambda in `functions/<folder>/`, with kept logs, traces, and alarms on errors, throttled calls and slow ones.
 
     Its code asset holds that folder and the code it may import, nothing else, so a change to one
     function redeploys one function.
@@ -64,17 +68,44 @@ class ServiceFunction(Construct):
             tracing=aws_lambda.Tracing.ACTIVE,
             reserved_concurrent_executions=stage.reserved_concurrency.get(folder),
         )
-        self.errors = self._alarm(stage, "Errors", self.function.metric_errors(period=Duration.minutes(1)))
-        self.throttles = self._alarm(stage, "Throttles", self.function.metric_throttles(period=Duration.minutes(1)))
+        minute = Duration.minutes(1)
+        self.errors = self._alarm(stage, "Errors", self.function.metric_errors(period=minute))
+        self.throttles = self._alarm(stage, "Throttles", self.function.metric_throttles(period=minute))
+        self.near_timeout = self._alarm(
+            stage,
+            "NearTimeout",
+            self.function.metric_duration(period=minute, statistic="Maximum"),
+            NEAR_TIMEOUT * timeout_seconds * 1000,
+            evaluation_periods=15,
+            datapoints_to_alarm=2,  # one slow cold start is none yet
+        )
 
-    def _alarm(self, stage: Stage, name: str, metric: aws_cloudwatch.Metric) -> aws_cloudwatch.Alarm:
-        """Rings at the first one within a minute; the name ends with its heading in docs/runbook.md."""
+    @property
+    def alarms(self) -> tuple[aws_cloudwatch.Alarm, ...]:
+        """All of its alarms."""
+        return self.errors, self.throttles, self.near_timeout
+
+    def _alarm(
+        self,
+        stage: Stage,
+        name: str,
+        metric: aws_cloudwatch.Metric,
+        threshold: float = 1,
+        *,
+        evaluation_periods: int = 1,
+        datapoints_to_alarm: int = 1,
+    ) -> aws_cloudwatch.Alarm:
+        """Rings at the first one within a minute, unless told otherwise; the name ends with its heading in
+        docs/runbook.md.
+        """
         return metric.create_alarm(
             self,
             name,
             alarm_name=f"vitrine-{stage.name}-{self.folder}-{name}",
-            threshold=1,
-            evaluation_periods=1,
+            alarm_description=f"docs/runbook.md, {name}",
+            threshold=threshold,
+            evaluation_periods=evaluation_periods,
+            datapoints_to_alarm=datapoints_to_alarm,
             treat_missing_data=aws_cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 

@@ -51,6 +51,14 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Paging:
+    """Somebody is told of what fails: three alarms that sum up all others, $1.50 a month, and a topic."""
+
+    alarm_email: str | None = None
+    """Who is told, after a click on the link that AWS mails there first. None: whoever subscribes to the topic."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """One deployment; several fit in one account, because every name carries the stage's."""
 
@@ -91,6 +99,10 @@ class Stage:
     """How long a deleted or overwritten file of a release can still be brought back."""
     training: Training | None = field(default_factory=Training)
     """None: nothing is trained here, and no pipeline is deployed."""
+    paging: Paging | None = field(default_factory=Paging)
+    """None: alarms show on the dashboard, and tell nobody."""
+    old_release_days: int = 14
+    """How old a release may grow before an alarm rings: what the catalogue has learnt since is not searchable."""
     browser_origins: tuple[str, ...] = ("*",)
     """Web origins whose pages may call the API; the search key is public, so any, unless a shop narrows it."""
 
@@ -114,6 +126,7 @@ def stages(local_release_folder: Path) -> dict[str, Stage]:
         log_retention_days=7,
         release_folder=str(local_release_folder),
         training=None,  # the emulator knows no SageMaker; `make train` runs the same jobs here
+        paging=None,  # nor composite alarms
     )
     return {
         stage.name: stage
