@@ -37,6 +37,11 @@ from relevance.objectives import objective
 MINUTES, HOURS = Duration.minutes(5), Duration.hours(1)
 HALF, THIRD, WHOLE, HEIGHT = 12, 8, 24, 6
 
+LOG_BYTES = Metric(
+    namespace="AWS/Logs", metric_name="IncomingBytes", statistic=Stats.SUM, period=HOURS, label="written in an hour"
+)
+"""What most of a busy stage's bill for watching is."""
+
 
 class _Drawing:
     """Widgets of one stage, each a line of code."""
@@ -119,7 +124,7 @@ def shops_dashboard(scope: Construct, stage: Stage, watched: Watched) -> Dashboa
                 width=HALF,
             ),
         ],
-        [_relevance(draw, HALF), _judged_queries(draw, HALF)] if watched.quality else [],
+        _quality(draw) if watched.quality else [],
     ]
     return _dashboard(scope, stage, "shop", "What shoppers get", rows)
 
@@ -188,19 +193,19 @@ def engineers_dashboard(scope: Construct, stage: Stage, watched: Watched, alarms
         _endpoint(draw, watched),
         [
             draw.graph("Functions: errors", _of_each(services, "Errors", Stats.SUM)),
-            draw.graph("Functions: throttled", _of_each(services, "Throttles", Stats.SUM)),
             draw.graph("Functions: p99 of durations", _of_each(services, "Duration", "p99"), unit="ms"),
+            draw.graph(
+                "Functions: milliseconds billed", _of_each(services, "Duration", Stats.SUM), unit="ms", stacked=True
+            ),
         ],
         [
             draw.graph("Release: age", [draw.sent(catalogue.RELEASE_AGE_HOURS, Stats.MAXIMUM, "hours")], unit="hours"),
             draw.graph("New execution environments", [draw.sent(catalogue.COLD_START, Stats.SUM, "front door")]),
             _waiting(draw, watched),
         ],
-        [_relevance(draw, THIRD), _judged_queries(draw, THIRD), _drift(draw)] if watched.quality else [],
         [
-            draw.graph("Cost: invocations", _of_each(services, "Invocations", Stats.SUM), stacked=True),
-            draw.graph("Cost: milliseconds billed", _of_each(services, "Duration", Stats.SUM), stacked=True),
-            draw.graph("Cost: bytes of logs", list(_log_bytes(watched)), unit="bytes", stacked=True),
+            *([_drift(draw)] if watched.quality else []),
+            draw.graph("Bytes of logs, of the whole account", [LOG_BYTES], unit="bytes"),
         ],
         [_table("Requests by route", "routes", watched), _table("Releases swapped", "releases-swapped", watched)],
     ]
@@ -214,23 +219,22 @@ def _dashboard(scope: Construct, stage: Stage, name: str, said: str, rows: Itera
     return Dashboard(scope, name, dashboard_name=full_name, widgets=widgets, default_interval=Duration.days(1))
 
 
-def _relevance(draw: _Drawing, width: int) -> IWidget:
+def _quality(draw: _Drawing) -> list[IWidget]:
     limit = objective("relevance").limit
-    return draw.graph(
-        "Relevance: nDCG@10 of the judged queries",
-        [draw.sent(catalogue.RELEVANCE_NDCG10, Stats.AVERAGE, "nDCG@10", HOURS)],
-        width=width,
-        line=(limit, f"at least {limit:g}"),
-    )
-
-
-def _judged_queries(draw: _Drawing, width: int) -> IWidget:
-    return draw.graph(
-        "Judged queries that found nothing",
-        [draw.sent(catalogue.RELEVANCE_ZERO_HIT_SHARE, Stats.AVERAGE, "share", HOURS)],
-        unit="share",
-        width=width,
-    )
+    return [
+        draw.graph(
+            "Relevance: nDCG@10 of the judged queries",
+            [draw.sent(catalogue.RELEVANCE_NDCG10, Stats.AVERAGE, "nDCG@10", HOURS)],
+            width=HALF,
+            line=(limit, f"at least {limit:g}"),
+        ),
+        draw.graph(
+            "Judged queries that found nothing",
+            [draw.sent(catalogue.RELEVANCE_ZERO_HIT_SHARE, Stats.AVERAGE, "share", HOURS)],
+            unit="share",
+            width=HALF,
+        ),
+    ]
 
 
 def _drift(draw: _Drawing) -> IWidget:
@@ -278,7 +282,7 @@ def _endpoint(draw: _Drawing, watched: Watched) -> list[IWidget]:
         draw.graph("Endpoint: no answer", [draw.sent(metric, Stats.SUM, name) for name, metric in failures.items()]),
         draw.graph(
             "Endpoint: as SageMaker sees it",
-            [told("Invocations", Stats.SUM, "requests"), told("Invocation5XXErrors", Stats.SUM, "5xx")],
+            [told("Invocations", Stats.SUM, "requests")],
             right=[told("ModelLatency", "p99", "model p99, microseconds")],
         ),
     ]
@@ -289,19 +293,6 @@ def _of_each(services: Iterable[ServiceFunction], name: str, statistic: str) -> 
         service.function.metric(name, statistic=statistic, period=MINUTES, label=service.folder)
         for service in services
     ]
-
-
-def _log_bytes(watched: Watched) -> Iterable[Metric]:
-    groups = {service.folder: service.logs for service in watched.services} | {"api": watched.search.access_logs}
-    for name, group in groups.items():
-        yield Metric(
-            namespace="AWS/Logs",
-            metric_name="IncomingBytes",
-            dimensions_map={"LogGroupName": group.log_group_name},
-            statistic=Stats.SUM,
-            period=HOURS,
-            label=name,
-        )
 
 
 def _table(title: str, query: str, watched: Watched) -> IWidget:
