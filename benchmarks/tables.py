@@ -113,8 +113,8 @@ def monitoring_table(results: Results) -> str:
     table = _table(["warm, in the handler", "p50 ms", "p99 ms"], rows)
     low, high = results["added_low_ms"], results["added_high_ms"]
     added = (
-        f"Added to the same query: {results['added_p50_ms']:.2f} ms at the median, {results['added_mean_ms']:.2f} ms on "
-        f"average (95% within {low:.2f} to {high:.2f})."
+        f"Added to the same query: {results['added_p50_ms']:.2f} ms at the median, {results['added_mean_ms']:.2f} ms "
+        f"on average (95% within {low:.2f} to {high:.2f})."
     )
     return f"{table}\n{added} {results['queries']:,} queries, each both ways in turn. {_circumstances(results)}\n"
 

@@ -166,7 +166,7 @@ class Bill:
     """What AWS gives every account of it each month; not subtracted, since others of the account may use it up."""
     assumptions: Assumptions
     alone_asleep_usd: float
-    """A month in which nobody searches, in an account that has nothing else: what AWS gives each account is taken off."""
+    """A month in which nobody searches, in an account of its own: what AWS gives every account is taken off."""
 
     @property
     def asleep_usd(self) -> float:

@@ -21,15 +21,15 @@ dashboards read.
 Functions write them as lines of their logs (CloudWatch's embedded metric format), in the namespace `{namespace}` with
 the stage's name behind the slash. Every metric has the dimension `service`, the folder of the function that sends it.
 
-CloudWatch bills a metric by its name and dimensions, in the hours in which it is sent. All {metrics} names below are
-{billed} metrics, since some are sent by several functions: ${usd:.2f} if every one were sent through the whole month, the
-account's free ones not subtracted. What says that something was lost or failed is not sent, nor billed, while nothing is;
-rungs, endpoint, training and quality belong to stages that have them.
+CloudWatch bills a metric by its name and dimensions, in the hours in which it is sent. The {metrics} names below are
+{billed} metrics, since some are sent by several functions: ${usd:.2f} if all of them were sent through a whole month,
+the account's free ones not subtracted. What says that something was lost or failed is not sent, nor billed, while
+nothing is; rungs, endpoint, training and quality belong to stages that have them.
 
-What AWS measures by itself costs nothing and is not repeated here: invocations, errors, throttles and durations of each
+What AWS measures by itself costs nothing and is not repeated: invocations, errors, throttles and durations of each
 function (`AWS/Lambda`), requests, 4xx, 5xx and latency of the API (`AWS/ApiGateway`), queues, tables, the endpoint.
-Requests, errors and latency of one route are read from the API's log, by the saved query `routes`: as metrics they would
-be $0.30 for each figure of each route.
+Requests, errors and latency of one route are read from the API's log, by the saved query `routes`: as metrics they
+would be $0.30 for each figure of each route.
 
 """
 

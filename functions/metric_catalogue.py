@@ -1,8 +1,9 @@
 """Every metric of ours: what it counts, in which unit, and which functions send it.
 
-CloudWatch bills each name once for every function that sends it, $0.30 for a month in which it is sent all the time, and
-nothing for hours in which it is not. Therefore no metric has a dimension but the function's name, and what AWS measures
-for nothing (invocations, errors and durations of functions, requests and times of the API) is not measured again.
+CloudWatch bills each name once for every function that sends it, $0.30 for a month in which it is sent all the time,
+and nothing for hours in which it is not. Therefore no metric has a dimension but the function's name, and what AWS
+measures for nothing (invocations, errors and durations of functions, requests and times of the API) is not measured
+again.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from relevance.contracts.search_stages import SearchStage
 
 PREPROCESS, RERANK, FRONT_DOOR = "preprocess_query", "rerank", "assemble_results"
-CATALOGUE, PUBLISHER, QUALITY, RETRAINING = "manage_catalogue", "publish_release", "monitor_quality", "trigger_retraining"
+CATALOGUE, PUBLISHER, QUALITY, RETRAINING = (
+    "manage_catalogue",
+    "publish_release",
+    "monitor_quality",
+    "trigger_retraining",
+)
 
 DIMENSION = "service"
 """The one dimension: the folder of the function that sends."""
@@ -100,7 +106,10 @@ RELEASE_PUBLICATIONS_REFUSED = _metric(
 )
 
 RELEVANCE_NDCG10 = _metric(
-    "RelevanceNdcg10", MetricUnit.NoUnit, "mean nDCG@10 of the judged queries, asked through the API, in [0, 1]", QUALITY
+    "RelevanceNdcg10",
+    MetricUnit.NoUnit,
+    "mean nDCG@10 of the judged queries, asked through the API, in [0, 1]",
+    QUALITY,
 )
 RELEVANCE_ZERO_HIT_SHARE = _metric(
     "RelevanceZeroHitShare", MetricUnit.NoUnit, "the part of them that found nothing, in [0, 1]", QUALITY

@@ -28,7 +28,6 @@ with_request_id = partial(
 """Decorates a handler: log lines name the request. Never the event, whatever the environment asks: it holds the key."""
 
 
-
 def record(metric: Metric, value: float = 1) -> None:
     """One value of a metric; all of an invocation leave it as one line of its log."""
     metrics.add_metric(metric.name, metric.unit, value)

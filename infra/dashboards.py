@@ -27,6 +27,7 @@ from aws_cdk.aws_cloudwatch import (
 from constructs import Construct
 
 from functions import metric_catalogue as catalogue
+from functions.observability import metric_namespace
 from infra.saved_queries import SAVED_QUERIES, read_by
 from infra.service_function import ServiceFunction
 from infra.stage import Stage
@@ -200,14 +201,15 @@ def engineers_dashboard(scope: Construct, stage: Stage, watched: Watched, alarms
         ],
         [
             draw.graph("Release: age", [draw.sent(catalogue.RELEASE_AGE_HOURS, Stats.MAXIMUM, "hours")], unit="hours"),
-            draw.graph("New execution environments", [draw.sent(catalogue.COLD_START, Stats.SUM, "front door")]),
+            draw.graph("New execution environments", [_cold_starts(stage, watched.search.front_door)]),
             _waiting(draw, watched),
         ],
+        [_drift(draw)] if watched.quality else [],
         [
-            *([_drift(draw)] if watched.quality else []),
             draw.graph("Bytes of logs, of the whole account", [LOG_BYTES], unit="bytes"),
+            _table("Requests by route", "routes", watched),
+            _table("Releases swapped", "releases-swapped", watched),
         ],
-        [_table("Requests by route", "routes", watched), _table("Releases swapped", "releases-swapped", watched)],
     ]
     return _dashboard(scope, stage, "engineering", "How it is made", rows)
 
@@ -288,10 +290,20 @@ def _endpoint(draw: _Drawing, watched: Watched) -> list[IWidget]:
     ]
 
 
+def _cold_starts(stage: Stage, service: ServiceFunction) -> IMetric:
+    return Metric(
+        namespace=metric_namespace(stage.name),
+        metric_name=catalogue.COLD_START.name,
+        dimensions_map={"function_name": service.function.function_name, catalogue.DIMENSION: service.folder},
+        statistic=Stats.SUM,
+        period=MINUTES,
+        label=service.folder,
+    )
+
+
 def _of_each(services: Iterable[ServiceFunction], name: str, statistic: str) -> list[IMetric]:
     return [
-        service.function.metric(name, statistic=statistic, period=MINUTES, label=service.folder)
-        for service in services
+        service.function.metric(name, statistic=statistic, period=MINUTES, label=service.folder) for service in services
     ]
 
 
@@ -302,6 +314,6 @@ def _table(title: str, query: str, watched: Watched) -> IWidget:
         log_group_names=[group.log_group_name for group in read_by(saved, watched)],
         query_lines=list(saved.lines),
         view=LogQueryVisualizationType.TABLE,
-        width=HALF,
+        width=THIRD,
         height=HEIGHT,
     )

@@ -64,7 +64,8 @@ class PagingStack(Stack):
     def _topic(self, paging: Paging) -> aws_sns.Topic:
         """Not encrypted with AWS's own key, which CloudWatch may not use: its alarms would be lost without a word."""
         topic = aws_sns.Topic(self, "Topic", topic_name=f"vitrine-{self._stage.name}-alarms", enforce_ssl=True)
-        topic.add_to_resource_policy(  # a policy of one's own takes the place of the one that let the account's alarms in
+        # a policy of one's own takes the place of the one that lets the account's alarms in
+        topic.add_to_resource_policy(
             aws_iam.PolicyStatement(
                 principals=[aws_iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=["sns:Publish"],

@@ -53,7 +53,7 @@ SAVED_QUERIES: Mapping[str, SavedQuery] = {
         "functions",
         (
             "fields @timestamp, service, message, release, reason",
-            'filter message like /release (swapped|not opened)/ or message like /pointer was not read/',
+            "filter message like /release (swapped|not opened)/ or message like /pointer was not read/",
             "sort @timestamp desc",
             "limit 200",
         ),

@@ -1,4 +1,4 @@
-"""What a stage has that must be watched: alarms, dashboards and saved queries are made from this list, and nothing else.
+"""What a stage has that must be watched: alarms, dashboards and saved queries are made from this list alone.
 
 A stack that adds a function, a queue or an endpoint adds it here, in one line of cdk_app.py.
 """

@@ -105,11 +105,25 @@ def draw(body: Mapping[str, Any], samples: Samples, window: Window, file: Path) 
 
 
 def _panel(figure: "Figure", widget: Mapping[str, Any], rows: int, samples: Samples, window: Window) -> bool:
+    from matplotlib.patches import Rectangle
+
     left, right, top, bottom = 0.9, 0.35, 0.75, 0.75  # in columns and rows of the grid, around what is drawn
     if widget["type"] == "text":
         at = (0.01, 1 - (widget["y"] + widget["height"] / 2) / rows)
         figure.text(*at, widget["properties"]["markdown"].lstrip("# "), fontsize=15, va="center", color=INK)
         return False
+    corner = (widget["x"] / COLUMNS, 1 - (widget["y"] + widget["height"]) / rows)
+    figure.add_artist(
+        Rectangle(
+            (corner[0] + 0.0025, corner[1] + 0.06 / rows),
+            widget["width"] / COLUMNS - 0.005,
+            (widget["height"] - 0.12) / rows,
+            facecolor="none",
+            edgecolor="#dddddd",
+            linewidth=0.8,
+            transform=figure.transFigure,
+        )
+    )
     axes = figure.add_axes(
         (
             (widget["x"] + left) / COLUMNS,

@@ -31,7 +31,9 @@ class Samples:
         default_factory=lambda: defaultdict(list)
     )
 
-    def add(self, namespace: str, name: str, dimensions: Mapping[str, str], at_ms: int, values: Iterable[float]) -> None:
+    def add(
+        self, namespace: str, name: str, dimensions: Mapping[str, str], at_ms: int, values: Iterable[float]
+    ) -> None:
         """Values of one moment."""
         key = (namespace, name, frozenset(dimensions.items()))
         self.by_metric[key].extend((at_ms, float(value)) for value in values)

@@ -265,6 +265,14 @@ def test_dashboards_show_our_metrics_by_names_that_are_sent(everything):
     assert [shown for shown in ours if shown[0] != "Vitrine/prod" or shown[1] not in names] == []
 
 
+def test_every_metric_of_ours_is_shown_with_the_dimensions_that_it_is_sent_with(everything):
+    dimensions = {metric.name: set(metric.dimensions) for metric in METRICS}
+
+    shown = [each for body in bodies(everything).values() for each in shown_metrics(body) if each[0] == "Vitrine/prod"]
+
+    assert [each for each in shown if set(each[2::2]) != dimensions[each[1]]] == []
+
+
 def test_functions_send_to_the_namespace_that_alarms_read(everything):
     variables = everything.function("assemble_results")["Environment"]["Variables"]
 

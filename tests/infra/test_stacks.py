@@ -6,6 +6,7 @@ import pytest
 
 from functions.routes import ROUTES
 
+
 def statements(synthesised, folder=None):
     """Every statement of every policy of the search stack, or only those of the function made from `folder`."""
     policies = synthesised.resources("search", "AWS::IAM::Policy").values()

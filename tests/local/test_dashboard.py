@@ -74,7 +74,9 @@ def test_a_panels_metrics_find_their_values_by_namespace_name_and_dimensions():
 
 def test_only_what_is_within_the_window_counts_in_the_step_where_it_was_sent():
     window = Window(0, STEPS * 1_000)
-    series = Series("searches", "Sum", [(-1, 5.0), (0, 1.0), (999, 2.0), (STEPS * 1_000 - 1, 3.0), (STEPS * 1_000, 9.0)])
+    series = Series(
+        "searches", "Sum", [(-1, 5.0), (0, 1.0), (999, 2.0), (STEPS * 1_000 - 1, 3.0), (STEPS * 1_000, 9.0)]
+    )
 
     steps = series.steps(window)
 
