@@ -172,7 +172,7 @@ def _graph(axes: "Axes", properties: Mapping[str, Any], series: Sequence[Series]
     for limit in properties.get("annotations", {}).get("horizontal", ()):
         axes.axhline(limit["value"], color=LIMIT, linewidth=1, linestyle="--", label=limit["label"])
     axes.set_xlim(minutes[0] * STEPS / (STEPS - 0.5), 0)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.25 * axes.get_ylim()[1])  # room for the legend
     axes.set_ylabel(properties.get("yAxis", {}).get("left", {}).get("label", ""), fontsize=8, color=INK)
     axes.set_xlabel("minutes", fontsize=8, color=INK, labelpad=1)
     axes.tick_params(labelsize=7.5, colors=INK)
@@ -181,5 +181,4 @@ def _graph(axes: "Axes", properties: Mapping[str, Any], series: Sequence[Series]
     axes.grid(color="#e6e6e6", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.legend(fontsize=7, frameon=False, ncols=2, loc="upper left", borderaxespad=0.1)
-    axes.margins(y=0.35)
     return True
