@@ -42,7 +42,6 @@ class MonitoringStack(Stack):
         """What a shopper notices."""
         self.can_wait: list[aws_cloudwatch.IAlarm] = [
             self._release_old(),
-            *(self._dead_letters(watched, name) for name in watched.dead_letters),
             *(alarm for service in watched.background for alarm in service.alarms),
             *(self._quality(watched) if watched.quality else ()),
         ]
@@ -64,12 +63,6 @@ class MonitoringStack(Stack):
     def _release_old(self) -> aws_cloudwatch.Alarm:
         age = self._sent(RELEASE_AGE_HOURS, "Maximum")  # also if one function alone is stuck with an old one
         return self._alarm("ReleaseOld", age, 24 * self._stage.old_release_days, evaluation_periods=2)
-
-    def _dead_letters(self, watched: Watched, name: str) -> aws_cloudwatch.Alarm:
-        waiting = watched.dead_letters[name].metric_approximate_number_of_messages_visible(
-            statistic="Maximum", period=Duration.minutes(5)
-        )
-        return self._alarm("DeadLetters", waiting, 0, of=name, evaluation_periods=1)
 
     def _quality(self, watched: Watched) -> list[aws_cloudwatch.Alarm]:
         """Relevance below the objective, not measured at all, and other searches than the release was made for."""
@@ -100,14 +93,12 @@ class MonitoringStack(Stack):
     def _sent(self, metric: Metric, statistic: str) -> aws_cloudwatch.Metric:
         return sent(self._stage.name, metric, statistic, Duration.hours(1))
 
-    def _alarm(
-        self, name: str, metric: aws_cloudwatch.Metric, limit: float, *, of: str = "", **given: Any
-    ) -> aws_cloudwatch.Alarm:
+    def _alarm(self, name: str, metric: aws_cloudwatch.Metric, limit: float, **given: Any) -> aws_cloudwatch.Alarm:
         """Above `limit`, and quiet where there are no data, unless told otherwise."""
         return aws_cloudwatch.Alarm(
             self,
-            f"{of}{name}",
-            alarm_name="-".join(filter(None, ("vitrine", self._stage.name, of, name))),
+            name,
+            alarm_name=f"vitrine-{self._stage.name}-{name}",
             alarm_description=f"docs/runbook.md, {name}",
             metric=metric,
             threshold=limit,

@@ -44,6 +44,8 @@ class ServiceFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.folder = folder
+        self.alarms: list[aws_cloudwatch.Alarm] = []
+        """All of its alarms, those among them that its stack adds."""
         self.logs = aws_logs.LogGroup(
             self,
             "Logs",
@@ -69,9 +71,9 @@ class ServiceFunction(Construct):
             reserved_concurrent_executions=stage.reserved_concurrency.get(folder),
         )
         minute = Duration.minutes(1)
-        self.errors = self._alarm(stage, "Errors", self.function.metric_errors(period=minute))
-        self.throttles = self._alarm(stage, "Throttles", self.function.metric_throttles(period=minute))
-        self.near_timeout = self._alarm(
+        self.alarm(stage, "Errors", self.function.metric_errors(period=minute))
+        self.alarm(stage, "Throttles", self.function.metric_throttles(period=minute))
+        self.alarm(
             stage,
             "NearTimeout",
             self.function.metric_duration(period=minute, statistic="Maximum"),
@@ -80,12 +82,7 @@ class ServiceFunction(Construct):
             datapoints_to_alarm=2,  # one slow cold start is none yet
         )
 
-    @property
-    def alarms(self) -> tuple[aws_cloudwatch.Alarm, ...]:
-        """All of its alarms."""
-        return self.errors, self.throttles, self.near_timeout
-
-    def _alarm(
+    def alarm(
         self,
         stage: Stage,
         name: str,
@@ -98,7 +95,7 @@ class ServiceFunction(Construct):
         """Rings at the first one within a minute, unless told otherwise; the name ends with its heading in
         docs/runbook.md.
         """
-        return metric.create_alarm(
+        made = metric.create_alarm(
             self,
             name,
             alarm_name=f"vitrine-{stage.name}-{self.folder}-{name}",
@@ -108,6 +105,8 @@ class ServiceFunction(Construct):
             datapoints_to_alarm=datapoints_to_alarm,
             treat_missing_data=aws_cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+        self.alarms.append(made)
+        return made
 
     @staticmethod
     def _code(folder: str) -> aws_lambda.Code:

@@ -35,7 +35,7 @@ class Watched:
     quality: ServiceFunction | None = None
     """The one among them that asks the judged queries; None where relevance is not measured."""
     dead_letters: Mapping[str, aws_sqs.IQueue] = field(default_factory=dict)
-    """What a function gave up on -> its queue."""
+    """Function -> the queue of what it gave up on; the alarm on it is the function's own."""
     endpoint: WatchedEndpoint | None = None
     retraining: tuple[aws_sns.ITopic, ...] = ()
     """Topics that are told when searches are no longer those that the release was made for."""

@@ -42,11 +42,13 @@ def everything(layer_stand_in, tmp_path_factory):
         ServiceFunction(others, folder, stage=stage, folder=folder, settings=EnvironmentSettings())
         for folder in ("monitor_quality", "publish_release", "trigger_retraining")
     ]
+    queue = aws_sqs.Queue(others, "Queue")
+    background[1].alarm(stage, "DeadLetters", queue.metric_approximate_number_of_messages_visible())
     watched = Watched(
         search=search,
         background=tuple(background),
         quality=background[0],
-        dead_letters={"publish_release": aws_sqs.Queue(others, "Queue")},
+        dead_letters={"publish_release": queue},
         endpoint=WatchedEndpoint(
             dimensions={"EndpointName": "vitrine-prod", "VariantName": "large-model"},
             alarms=tuple(an_alarm(others, name) for name in ("EndpointErrors", "EndpointSlow")),
