@@ -106,6 +106,19 @@ def search_path_table(results: Results) -> str:
     return f"{table}\n{results['queries']} queries, each by both paths in turn. {_circumstances(results)}\n"
 
 
+def monitoring_table(results: Results) -> str:
+    """Milliseconds of a request with metrics and without, then what they add."""
+    names = {"watched": "with metrics and stages' times", "unwatched": "without"}
+    rows = [[names[entry["what"]], f"{entry['p50_ms']:.2f}", f"{entry['p99_ms']:.2f}"] for entry in results["measured"]]
+    table = _table(["warm, in the handler", "p50 ms", "p99 ms"], rows)
+    low, high = results["added_low_ms"], results["added_high_ms"]
+    added = (
+        f"Added to the same query: {results['added_p50_ms']:.2f} ms at the median, {results['added_mean_ms']:.2f} ms "
+        f"on average (95% within {low:.2f} to {high:.2f})."
+    )
+    return f"{table}\n{added} {results['queries']:,} queries, each both ways in turn. {_circumstances(results)}\n"
+
+
 def spelling_table(results: Results) -> str:
     """Shares of misspelt words that were corrected, with milliseconds, then of right queries that were changed."""
     slips = [
@@ -524,6 +537,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "latency": latency_table,
     "retrieval": retrieval_table,
     "search_path": search_path_table,
+    "monitoring": monitoring_table,
     "spelling": spelling_table,
     "bill": bill_table,
     "search_as_you_type": search_as_you_type_table,

@@ -50,12 +50,13 @@ COSTS_NOTHING = frozenset(
         "AWS::Lambda::LayerVersion",
         "AWS::Lambda::Permission",
         "AWS::Logs::LogGroup",
+        "AWS::Logs::QueryDefinition",
         "AWS::S3::BucketPolicy",
-        "AWS::SageMaker::ModelPackageGroup",
-        "AWS::SageMaker::Pipeline",
         "AWS::SNS::Subscription",
         "AWS::SNS::Topic",
         "AWS::SNS::TopicPolicy",
+        "AWS::SageMaker::ModelPackageGroup",
+        "AWS::SageMaker::Pipeline",
         "AWS::SQS::Queue",
         "AWS::SQS::QueuePolicy",
         "AWS::WAFv2::LoggingConfiguration",
@@ -197,6 +198,8 @@ class Bill:
     free: tuple[Item, ...]
     """What AWS gives every account of it each month; not subtracted, since others of the account may use it up."""
     assumptions: Assumptions
+    alone_asleep_usd: float
+    """A month in which nobody searches, in an account of its own: what AWS gives every account is taken off."""
 
     @property
     def asleep_usd(self) -> float:
@@ -295,8 +298,12 @@ def bill(
     used: dict[str, float] = {}
     for item in (*asleep, *awake):
         used[item.price] = used.get(item.price, 0.0) + item.quantity
+    alone = sum(
+        max(0.0, sum(item.quantity for item in asleep if item.price == key) - price.free) * price.usd
+        for key, price in prices.items()
+    )
     free = priced(("", price, min(quantity, prices[price].free)) for price, quantity in used.items())
-    return Bill(stage, region, read, asleep, awake, free, assumptions)
+    return Bill(stage, region, read, asleep, awake, free, assumptions, alone)
 
 
 def as_table(counted: Bill, prices_file: Path = PRICES) -> str:
@@ -309,7 +316,8 @@ def as_table(counted: Bill, prices_file: Path = PRICES) -> str:
             yield f"  {item.what or item.price:48}{_number(item.quantity):>14} {unit:34.34}{item.usd:>10.4f}"
 
     head = f"stage {counted.stage}, US dollars a month, prices of {counted.region} as of {counted.prices_read}"
-    parts = [head, "", "asleep", *lines(counted.asleep), _sum(counted.asleep_usd), ""]
+    parts = [head, "", "asleep", *lines(counted.asleep), _sum(counted.asleep_usd)]
+    parts += ["  and in an account that has nothing else, of which AWS gives some", _sum(counted.alone_asleep_usd), ""]
     parts += ["for every million searches, on top", *lines(counted.per_million), _sum(counted.per_million_usd), ""]
     parts += ["free for every account, NOT subtracted above", *lines(counted.free), ""]
     parts += ["assumed, neither measured nor in a template"]
@@ -345,6 +353,14 @@ def _alarm(properties: Properties, *_: object) -> Iterator[tuple[str, str, float
     yield "alarms", "alarm_high_resolution" if min(periods) < 60 else "alarm", len(periods)
 
 
+def _composite(*_: object) -> Iterator[tuple[str, str, float]]:
+    yield "alarms that sum up others", "alarm_composite", 1
+
+
+def _dashboard(*_: object) -> Iterator[tuple[str, str, float]]:
+    yield "dashboards", "dashboard", 1
+
+
 def _table(properties: Properties, measured: Measured, _: Assumptions) -> Iterator[tuple[str, str, float]]:
     # the pointer's table holds one line for each index, the catalogue's all products
     stored = measured.catalogue_bytes if len(properties["KeySchema"]) > 1 else 1000
@@ -378,6 +394,8 @@ def _key(*_: object) -> Iterator[tuple[str, str, float]]:
 ASLEEP: Mapping[str, Callable[[Properties, Measured, Assumptions], Iterator[tuple[str, str, float]]]] = {
     "AWS::ApplicationAutoScaling::ScalingPolicy": _scaling_policy,
     "AWS::CloudWatch::Alarm": _alarm,
+    "AWS::CloudWatch::CompositeAlarm": _composite,
+    "AWS::CloudWatch::Dashboard": _dashboard,
     "AWS::DynamoDB::Table": _table,
     "AWS::KMS::Key": _key,
     "AWS::S3::Bucket": _bucket,

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, lru_cache
 
-from aws_lambda_powertools.metrics import MetricUnit
-
 from functions.aws.endpoint import EndpointUnavailable, LargeModelEndpoint
 from functions.environment import SearchSettings
-from functions.observability import logger, metrics
+from functions.metric_catalogue import ENDPOINT_FAILED, ENDPOINT_MILLISECONDS, ENDPOINT_SKIPPED, ENDPOINT_THROTTLED
+from functions.observability import logger, record
 from relevance.arrays import Vector
 from relevance.circuit_breaker import CircuitBreaker, RetryBudget
 from relevance.query_vectors import WITHOUT_ENDPOINT, QueryVector, QueryVectors, from_cache, from_function
@@ -75,7 +74,7 @@ class Ladder:
     def _guarded(self, text: str, space: str, dimension: int) -> Vector:
         """The endpoint's vector, unless the breaker is open; its outcome is recorded and counted."""
         if not self._breaker.allows():
-            metrics.add_metric("EndpointSkipped", MetricUnit.Count, 1)
+            record(ENDPOINT_SKIPPED)
             raise EndpointUnavailable("it failed too often; it is asked again after a pause", "skipped")
         begun = self._clock()
         try:
@@ -83,10 +82,10 @@ class Ladder:
         except BaseException as error:
             self._breaker.record(failed=True)
             throttled = isinstance(error, EndpointUnavailable) and error.reason == "throttled"
-            metrics.add_metric("EndpointThrottled" if throttled else "EndpointFailed", MetricUnit.Count, 1)
+            record(ENDPOINT_THROTTLED if throttled else ENDPOINT_FAILED)
             raise
         self._breaker.record(failed=False)
-        metrics.add_metric("EndpointMilliseconds", MetricUnit.Milliseconds, (self._clock() - begun) * 1000)
+        record(ENDPOINT_MILLISECONDS, (self._clock() - begun) * 1000)
         return vector
 
     def _asked(self, text: str, space: str, dimension: int, until: float) -> Vector:

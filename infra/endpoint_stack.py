@@ -22,6 +22,7 @@ from constructs import Construct
 from infra.service_function import RETENTION
 from infra.stage import Endpoint, Stage
 from infra.storage_stack import StorageStack
+from infra.watched import WatchedEndpoint
 
 VARIANT = "large-model"
 """Never another: SageMaker replaces a variant's machines step by step only where its name stays."""
@@ -81,6 +82,7 @@ class EndpointStack(Stack):
         self._role = self._model_role()
         self.model = self._model()
         self.endpoint = self._sleeping() if sleeps else self._always_on()
+        self.watched = WatchedEndpoint(dimensions=self._dimensions, alarms=(self.errors, self.slow))
         CfnOutput(self, "EndpointName", value=stage.endpoint_name)
 
     def _alarm(self, name: str, metric: str, statistic: str, most: float) -> aws_cloudwatch.Alarm:

@@ -1,12 +1,13 @@
 """From an approved package in the registry to the live release, without a person in between."""
 
 import aws_cdk as cdk
-from aws_cdk import CfnOutput, Duration, Environment, Stack, aws_cloudwatch, aws_events, aws_events_targets, aws_iam
+from aws_cdk import CfnOutput, Duration, Environment, Stack, aws_events, aws_events_targets, aws_iam
 from constructs import Construct
 
-from functions.observability import METRIC_NAMESPACE
+from functions.metric_catalogue import RELEASE_PUBLICATIONS_REFUSED
 from functions.publish_release.settings import PublishSettings
 from infra.layers import Layers
+from infra.sent_metric import sent
 from infra.service_function import ServiceFunction, acknowledge
 from infra.stage import Stage
 from infra.storage_stack import StorageStack
@@ -37,7 +38,6 @@ class ReleaseStack(Stack):
             timeout_seconds=600,
             asynchronous=True,
             settings=PublishSettings(
-                stage=stage.name,
                 model_package_group=self._group,
                 training_bucket=storage.training.bucket_name,
                 release_bucket=storage.releases.bucket_name,
@@ -49,13 +49,7 @@ class ReleaseStack(Stack):
         self.publish.alarm(
             stage,
             "Refusals",
-            aws_cloudwatch.Metric(
-                namespace=METRIC_NAMESPACE,
-                metric_name="ReleasePublicationsRefused",
-                dimensions_map={"service": self.publish.folder, "stage": stage.name},
-                statistic="Sum",
-                period=Duration.minutes(1),
-            ),
+            sent(stage.name, RELEASE_PUBLICATIONS_REFUSED, "Sum", Duration.minutes(1)),
         )
         CfnOutput(self, "PublishFunction", value=self.publish.function.function_name)
 

@@ -6,7 +6,6 @@ from aws_cdk import (
     Duration,
     Environment,
     Stack,
-    aws_cloudwatch,
     aws_events,
     aws_events_targets,
     aws_iam,
@@ -15,9 +14,10 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from functions.observability import METRIC_NAMESPACE
+from functions.metric_catalogue import RETRAINING_FAILED
 from functions.trigger_retraining.settings import RetrainingSettings
 from infra.layers import Layers
+from infra.sent_metric import sent
 from infra.service_function import ServiceFunction, acknowledge
 from infra.stage import Stage, Training
 from infra.storage_stack import StorageStack
@@ -54,7 +54,6 @@ class RetrainingStack(Stack):
             timeout_seconds=900,
             asynchronous=True,
             settings=RetrainingSettings(
-                stage=stage.name,
                 pipeline_name=pipeline,
                 training_bucket=storage.training.bucket_name,
                 retraining_table=storage.retraining.table_name,
@@ -72,13 +71,7 @@ class RetrainingStack(Stack):
         self.trigger.alarm(
             stage,
             "RetrainingFailed",
-            aws_cloudwatch.Metric(
-                namespace=METRIC_NAMESPACE,
-                metric_name="RetrainingFailed",
-                dimensions_map={"service": self.trigger.folder, "stage": stage.name},
-                statistic="Sum",
-                period=Duration.minutes(1),
-            ),
+            sent(stage.name, RETRAINING_FAILED, "Sum", Duration.minutes(1)),
         )
         CfnOutput(self, "TriggerFunction", value=self.trigger.function.function_name)
         CfnOutput(self, "RetrainTopic", value=self.topic.topic_arn)

@@ -181,7 +181,7 @@ class SearchStack(Stack):
             method = aws_apigatewayv2.HttpMethod[route.method]
             api.add_routes(path=route.path, methods=[method], integration=behind[route.function])
 
-        access_logs = aws_logs.LogGroup(
+        self.access_logs = aws_logs.LogGroup(
             self,
             "AccessLogs",
             log_group_name=f"/vitrine/{stage.name}/api",
@@ -195,7 +195,7 @@ class SearchStack(Stack):
             stage_name="$default",
             auto_deploy=True,
             access_log_settings=aws_apigatewayv2.CfnStage.AccessLogSettingsProperty(
-                destination_arn=access_logs.log_group_arn, format=json.dumps(ACCESS_LOG)
+                destination_arn=self.access_logs.log_group_arn, format=json.dumps(ACCESS_LOG)
             ),
             default_route_settings=aws_apigatewayv2.CfnStage.RouteSettingsProperty(
                 throttling_rate_limit=stage.requests_per_second, throttling_burst_limit=2 * stage.requests_per_second

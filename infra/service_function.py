@@ -7,6 +7,7 @@ from aws_cdk import Duration, IgnoreMode, RemovalPolicy, aws_cloudwatch, aws_lam
 from constructs import Construct
 
 from functions.environment import EnvironmentSettings
+from functions.observability import NAMESPACE_VARIABLE, metric_namespace
 from infra.layer_contents import PROJECT
 from infra.layers import architecture, runtime
 from infra.stage import Stage
@@ -28,8 +29,12 @@ FINDINGS = {
 """The AWS security rules that every function breaks on purpose, and why."""
 
 
+NEAR_TIMEOUT = 0.8
+"""The part of its time-out that a function may take before an alarm rings."""
+
+
 class ServiceFunction(Construct):
-    """The Lambda in `functions/<folder>/`, with kept logs, traces, and alarms on errors and on throttled calls.
+    """The Lambda in `functions/<folder>/`, with kept logs, traces, and alarms on errors, throttled calls and slow ones.
 
     One that nobody waits for (`asynchronous`) is tried three times; then its event lies in a queue, with an alarm.
 
@@ -52,6 +57,8 @@ class ServiceFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.folder = folder
+        self.alarms: list[aws_cloudwatch.Alarm] = []
+        """All of its alarms, those among them that its stack adds."""
         self.dead_letters = self._dead_letters(stage) if asynchronous else None
         self.logs = aws_logs.LogGroup(
             self,
@@ -67,7 +74,8 @@ class ServiceFunction(Construct):
             architecture=architecture(stage),
             code=self._code(folder),
             handler=f"functions.{folder}.handler.lambda_handler",
-            environment={"POWERTOOLS_SERVICE_NAME": folder} | settings.to_environment(),
+            environment={"POWERTOOLS_SERVICE_NAME": folder, NAMESPACE_VARIABLE: metric_namespace(stage.name)}
+            | settings.to_environment(),
             layers=list(layers),  # jsii takes lists, not tuples
             memory_size=memory_mib,
             timeout=Duration.seconds(timeout_seconds),
@@ -77,8 +85,17 @@ class ServiceFunction(Construct):
             reserved_concurrent_executions=stage.reserved_concurrency.get(folder),
             dead_letter_queue=self.dead_letters,
         )
-        self.errors = self.alarm(stage, "Errors", self.function.metric_errors(period=Duration.minutes(1)))
-        self.throttles = self.alarm(stage, "Throttles", self.function.metric_throttles(period=Duration.minutes(1)))
+        minute = Duration.minutes(1)
+        self.alarm(stage, "Errors", self.function.metric_errors(period=minute))
+        self.alarm(stage, "Throttles", self.function.metric_throttles(period=minute))
+        self.alarm(
+            stage,
+            "NearTimeout",
+            self.function.metric_duration(period=minute, statistic="Maximum"),
+            NEAR_TIMEOUT * timeout_seconds * 1000,
+            evaluation_periods=15,
+            datapoints_to_alarm=2,  # one slow cold start is none yet
+        )
         acknowledge(self, FINDINGS)
 
     def _dead_letters(self, stage: Stage) -> aws_sqs.Queue:
@@ -96,16 +113,31 @@ class ServiceFunction(Construct):
         acknowledge(queue, {"SQS3": "It is where dead letters end; nobody takes from it but a person."})
         return queue
 
-    def alarm(self, stage: Stage, name: str, metric: aws_cloudwatch.Metric) -> aws_cloudwatch.Alarm:
-        """Rings at the first one within a minute; the name ends with its heading in docs/runbook.md."""
-        return metric.create_alarm(
+    def alarm(
+        self,
+        stage: Stage,
+        name: str,
+        metric: aws_cloudwatch.Metric,
+        threshold: float = 1,
+        *,
+        evaluation_periods: int = 1,
+        datapoints_to_alarm: int = 1,
+    ) -> aws_cloudwatch.Alarm:
+        """Rings at the first one within a minute, unless told otherwise; the name ends with its heading in
+        docs/runbook.md.
+        """
+        made = metric.create_alarm(
             self,
             name,
             alarm_name=f"vitrine-{stage.name}-{self.folder}-{name}",
-            threshold=1,
-            evaluation_periods=1,
+            alarm_description=f"docs/runbook.md, {name}",
+            threshold=threshold,
+            evaluation_periods=evaluation_periods,
+            datapoints_to_alarm=datapoints_to_alarm,
             treat_missing_data=aws_cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+        self.alarms.append(made)
+        return made
 
     @staticmethod
     def _code(folder: str) -> aws_lambda.Code:

@@ -139,6 +139,14 @@ class Endpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Paging:
+    """Somebody is told of what fails: three alarms that sum up all others, $1.50 a month, and a topic."""
+
+    alarm_email: str | None = None
+    """Who is told, after a click on the link that AWS mails there first. None: whoever subscribes to the topic."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """One deployment; several fit in one account, because every name carries the stage's."""
 
@@ -191,6 +199,10 @@ class Stage:
     """How often the watch asks what people have judged and reads what shoppers asked; None: only when it is invoked."""
     quality_window_minutes: int = 24 * 60
     """How much of the log it compares with the live release's baseline; whoever has it read pays by the gigabyte."""
+    paging: Paging | None = field(default_factory=Paging)
+    """None: alarms show on the dashboard, and tell nobody."""
+    old_release_days: int = 14
+    """How old a release may grow before an alarm rings: what the catalogue has learnt since is not searchable."""
     browser_origins: tuple[str, ...] = ("*",)
     """Web origins whose pages may call the API; the search key is public, so any, unless a shop narrows it."""
 
@@ -232,6 +244,7 @@ def stages(local_release_folder: Path, local_endpoint: str = "") -> dict[str, St
         endpoint_deadline_ms=250,  # a laptop's processor stands for the GPU
         # the emulator knows no SageMaker: `local/pipeline_runner.py` runs the same jobs here, at no price
         training=Training(on_sagemaker=False, retraining_days=None, run_dollars=0, cool_down_hours=0),
+        paging=None,  # nor composite alarms
     )
     return {
         stage.name: stage

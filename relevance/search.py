@@ -12,6 +12,7 @@ from relevance.bm25 import inverse_document_frequencies
 from relevance.compounds import compounds, ends_in_compound, split
 from relevance.contracts.api import PAGING_DEPTH, FacetStats, SearchParameters, SearchResponse
 from relevance.contracts.rungs import Degradation
+from relevance.contracts.search_stages import SearchStage
 from relevance.contracts.settings import IndexSettings
 from relevance.contracts.stages import (
     PreprocessRequest,
@@ -173,17 +174,20 @@ def search(
     sealed: Condition | None = None,
     sort: Sort | None = None,
     profiled: Callable[[QueryProfile], object] = lambda _: None,
+    passed: Callable[[SearchStage], object] = lambda _: None,
 ) -> SearchResponse:
     """One page of the answer to a query; `processing_time_ms` is 0 and left to the caller, who has a clock.
 
     `sealed` holds beside the request's own filters, whatever those say; `sort` is the order of a replica. `profiled` is
-    told of a search that can be compared with others: one with words, by relevance, for its first page.
+    told of a search that can be compared with others: one with words, by relevance, for its first page. `passed` is
+    told of each stage that lies behind the search; the last one, assembling, ends when this returns.
     """
     index = release.index
     understood = stages.understand(preprocess_request(query_id, parameters, index.settings))
     degraded: list[Degradation] = list(understood.degraded)
     if understood.release != release.release_id:
         raise ReleaseRefused(f"the query was read by release {understood.release}, open is {release.release_id}")
+    passed("understand")
 
     condition = both(sealed, condition_of(parameters))
     retrieved = index.retrieve(
@@ -194,6 +198,7 @@ def search(
         sort=sort,
         strict=parameters.relevancy_strictness > 0,
     )
+    passed("retrieve")
     rows = retrieved.rows
     scores: dict[int, float] = {}
     if understood.tokens and sort is None:
@@ -212,6 +217,7 @@ def search(
             scores = dict(zip(head.tolist(), answer.scores, strict=True))
         except ModelFailed:
             degraded.append("ranker")
+        passed("rerank")
 
     start, length = _window(parameters)
     if understood.tokens and sort is None and start == 0:

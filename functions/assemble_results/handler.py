@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.api import (
@@ -23,9 +22,11 @@ from functions.api import (
     weak_tag,
 )
 from functions.assemble_results.remembered_answers import Question, RememberedAnswers
+from functions.assemble_results.search_metrics import SearchWatch
 from functions.assemble_results.settings import AssembleSettings
 from functions.keys import Caller
-from functions.observability import SEARCHES_BY_RUNG, logger, metrics, with_request_id
+from functions.metric_catalogue import FACET_SEARCHES_ANSWERED
+from functions.observability import logger, metrics, record, with_request_id
 from functions.query_vectors import query_vectors
 from functions.remote_stages import RemoteStages
 from functions.routes import LIVE, READY, SEARCH, SEARCH_BY_ADDRESS, SEARCH_FACET, SEARCH_SEVERAL
@@ -127,7 +128,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def _answer(
     index: str, sort: Sort | None, parameters: SearchParameters, warnings: list[str], caller: Caller
 ) -> SearchResponse:
-    begun = time.perf_counter()
+    watch = SearchWatch()
     release = serving(settings()).current()
     query_id = uuid.uuid4().hex
     question = Question.of(parameters, release.release_id, index, caller.condition)
@@ -146,15 +147,11 @@ def _answer(
             sealed=caller.condition,
             sort=sort,
             profiled=profiles.append,
+            passed=watch.passed,
         )
+        watch.passed("assemble")
         remembered().keep(question, answer, profiles[0] if profiles else None)
-    took_ms = (time.perf_counter() - begun) * 1000
-    metrics.add_metric("SearchesAnswered", MetricUnit.Count, 1)
-    metrics.add_metric("SearchMilliseconds", MetricUnit.Milliseconds, took_ms)
-    metrics.add_metric("SearchesWithoutHits", MetricUnit.Count, answer.nb_hits == 0)
-    metrics.add_metric("SearchesDegraded", MetricUnit.Count, bool(answer.degraded))
-    metrics.add_metric(SEARCHES_BY_RUNG[answer.rung], MetricUnit.Count, 1)
-    metrics.add_metric("SearchesRemembered", MetricUnit.Count, recalled is not None)
+    took_ms = watch.record(answer, release, remembered=recalled is not None)
     logger.info(
         "searched",
         query_id=answer.query_id,
@@ -165,6 +162,7 @@ def _answer(
         remembered=recalled is not None,
         took_ms=round(took_ms, 1),
         **_watched(profiles, parameters),
+        **{f"{stage}_ms": round(stage_ms, 1) for stage, stage_ms in watch.stage_ms.items()},
     )
     return answer.model_copy(update={"processing_time_ms": round(took_ms), "warnings": (*warnings, *answer.warnings)})
 
@@ -182,7 +180,7 @@ def _answer_facet(facet: str, parameters: FacetSearchParameters, caller: Caller)
     answer = search_facet(
         facet, parameters, release, _stages(release), query_id=uuid.uuid4().hex, sealed=caller.condition
     )
-    metrics.add_metric("FacetSearchesAnswered", MetricUnit.Count, 1)
+    record(FACET_SEARCHES_ANSWERED)
     return answer.model_copy(update={"processing_time_ms": round((time.perf_counter() - begun) * 1000)})
 
 

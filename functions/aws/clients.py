@@ -49,6 +49,7 @@ def sagemaker() -> Any:
     return boto3.client("sagemaker", config=_PATIENT)
 
 
+@cache
 def logs() -> Any:
     """What functions have written down."""
     return boto3.client("logs", config=_PATIENT)

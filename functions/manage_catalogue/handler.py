@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.api import JSON, authorise, checked, json_list, json_object, json_response, new_api, on
@@ -17,7 +16,8 @@ from functions.aws.catalogue_store import CatalogueStore, Record, as_text
 from functions.aws.release_store import ReleaseStore, StoreUnavailable
 from functions.manage_catalogue.batch import Outcome, apply, carry_out
 from functions.manage_catalogue.settings import CatalogueSettings
-from functions.observability import metrics, with_request_id
+from functions.metric_catalogue import CATALOGUE_OPERATIONS_REFUSED, CATALOGUE_OPERATIONS_TAKEN
+from functions.observability import metrics, record, with_request_id
 from functions.routes import (
     ADD_OBJECT,
     CLEAR_SYNONYMS,
@@ -79,8 +79,8 @@ def settings() -> CatalogueSettings:
 def save_batch(index: str) -> Response[str]:
     store = _store(SAVE_BATCH, index)
     outcome = carry_out(checked(BatchRequest, json_object(api)).requests, store)
-    metrics.add_metric("CatalogueOperationsTaken", MetricUnit.Count, len(outcome.taken))
-    metrics.add_metric("CatalogueOperationsRefused", MetricUnit.Count, len(outcome.refused))
+    record(CATALOGUE_OPERATIONS_TAKEN, len(outcome.taken))
+    record(CATALOGUE_OPERATIONS_REFUSED, len(outcome.refused))
     if outcome.store_failed or (outcome.refused and not outcome.taken):
         status = HTTPStatus.SERVICE_UNAVAILABLE if outcome.store_failed else HTTPStatus.BAD_REQUEST
         if outcome.taken:
@@ -236,7 +236,7 @@ def get_task(index: str, task_id: str) -> Response[str]:
 
 
 @with_request_id
-@metrics.log_metrics(capture_cold_start_metric=True)
+@metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     # An id may hold any character; the resolver's routes know letters and digits. `%` comes as %25 already.
     return api.resolve(event | {"rawPath": quote(event["rawPath"], safe="/%*")}, context)

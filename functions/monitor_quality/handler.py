@@ -4,13 +4,21 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.aws.quality_store import QualityStore
+from functions.metric_catalogue import (
+    QUERY_DRIFT,
+    RELEVANCE_ANSWERED_SHARE,
+    RELEVANCE_ASKED_MILLISECONDS,
+    RELEVANCE_NDCG10,
+    RELEVANCE_NDCG10_JUDGED,
+    RELEVANCE_ZERO_HIT_SHARE,
+    SCORE_DRIFT,
+)
 from functions.monitor_quality.check import Checked, check_quality, whole_hour, window_before
 from functions.monitor_quality.settings import QualitySettings
-from functions.observability import logger, metrics, with_request_id
+from functions.observability import logger, metrics, record, with_request_id
 
 
 @cache
@@ -34,16 +42,16 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def _count(checked: Checked) -> None:
     """What is known as metrics; what is not known is left out, and no number is made up for it."""
     relevance, drift = checked.report.relevance, checked.report.drift
-    known = {"QueryDrift": drift.query_drift, "ScoreDrift": drift.score_drift}
+    known = [(QUERY_DRIFT, drift.query_drift), (SCORE_DRIFT, drift.score_drift)]
     if relevance is not None:
-        known |= {
-            "RelevanceAnsweredShare": relevance.answered_share,
-            "RelevanceNdcg10": relevance.ndcg10,
-            "RelevanceNdcg10Judged": relevance.ndcg10_judged,
-            "RelevanceZeroHitShare": relevance.zero_hit_share,
-        }
-    for name, value in known.items():
+        known += [
+            (RELEVANCE_ANSWERED_SHARE, relevance.answered_share),
+            (RELEVANCE_NDCG10, relevance.ndcg10),
+            (RELEVANCE_NDCG10_JUDGED, relevance.ndcg10_judged),
+            (RELEVANCE_ZERO_HIT_SHARE, relevance.zero_hit_share),
+        ]
+    for metric, value in known:
         if value is not None:
-            metrics.add_metric(name, MetricUnit.NoUnit, value)
+            record(metric, value)
     for answer in checked.answers:  # each of them, so that CloudWatch knows every percentile
-        metrics.add_metric("RelevanceAskedMilliseconds", MetricUnit.Milliseconds, answer.took_ms)
+        record(RELEVANCE_ASKED_MILLISECONDS, answer.took_ms)

@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.api import authorise, checked, json_object, json_response, new_api, on
@@ -59,7 +58,6 @@ def analyze() -> Response[str]:
 @with_request_id
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    metrics.add_metric("QueriesUnderstood", MetricUnit.Count, 1)
     if "requestContext" in event:
         return api.resolve(event, context)
     release = serving(settings()).current()

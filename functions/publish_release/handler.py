@@ -3,11 +3,11 @@
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, Field
 
-from functions.observability import logger, metrics
+from functions.metric_catalogue import RELEASE_PUBLICATIONS_REFUSED, RELEASES_PUBLISHED
+from functions.observability import logger, metrics, record
 from functions.publish_release.publication import publish_approved
 from functions.publish_release.settings import PublishSettings
 from relevance.errors import ReleaseRefused
@@ -28,15 +28,14 @@ def settings() -> PublishSettings:
 @logger.inject_lambda_context(log_event=False, correlation_id_path="id")
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    metrics.add_dimension("stage", settings().stage)
     arn = PackageChange.model_validate(event["detail"]).arn
     try:
         done = publish_approved(arn, settings())
     except ReleaseRefused as refused:
-        metrics.add_metric("ReleasePublicationsRefused", MetricUnit.Count, 1)
+        record(RELEASE_PUBLICATIONS_REFUSED)
         logger.error("release not published; the pointer stays", package=arn, reason=str(refused))
         return {"published": False, "reason": str(refused)}
-    metrics.add_metric("ReleasesPublished", MetricUnit.Count, int(done.published))
+    record(RELEASES_PUBLISHED, int(done.published))
     said = "release published" if done.published else "nothing to publish"
     logger.info(said, package=done.package, release=done.release_id, reason=done.reason)
     return {"published": done.published, "release": done.release_id, "reason": done.reason}

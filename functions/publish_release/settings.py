@@ -8,8 +8,6 @@ from functions.environment import EnvironmentSettings
 class PublishSettings(EnvironmentSettings):
     """From which registry and bucket releases come, and where they go."""
 
-    stage: str
-    """A dimension of the metrics: several stages may share an account."""
     model_package_group: str
     """The only group whose packages are published."""
     training_bucket: str

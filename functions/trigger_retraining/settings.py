@@ -6,8 +6,6 @@ from functions.environment import EnvironmentSettings
 class RetrainingSettings(EnvironmentSettings):
     """The pipeline, what its runs are made of, what they may cost, and where decisions are kept."""
 
-    stage: str
-    """A dimension of the metrics: several stages may share an account."""
     pipeline_name: str
     training_bucket: str
     """S3 bucket; a run reads `snapshots/<name>/`, and each snapshot takes along what lies in `inputs/`."""

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from functions.aws.catalogue_store import CatalogueStore
 from functions.aws.pipelines import Pipeline
@@ -18,6 +17,7 @@ from functions.aws.quality_reports import newest_quality
 from functions.aws.release_store import ReleaseStore
 from functions.aws.retraining_diary import RetrainingDiary
 from functions.aws.snapshots import lay_down, log_mb_since
+from functions.metric_catalogue import RETRAINING_DECLINED, RETRAINING_FAILED, RETRAINING_STARTED, Metric
 from functions.trigger_retraining.settings import RetrainingSettings
 from relevance.contracts.retraining import (
     Asked,
@@ -30,18 +30,14 @@ from relevance.contracts.retraining import (
 )
 from relevance.retraining import RUNNING, decide
 
-STARTED: Final = "RetrainingStarted"
-DECLINED: Final = "RetrainingDeclined"
-FAILED: Final = "RetrainingFailed"
-
 
 @dataclass(frozen=True)
 class Trainer:
     """All that a decision needs. Methods raise StoreUnavailable; to ask again with the same event does no harm."""
 
     settings: RetrainingSettings
-    count: Callable[[str], None]
-    """Told the name of a metric each time that it happens."""
+    count: Callable[[Metric], object]
+    """Told of a metric each time that it happens."""
 
     def settle(self) -> None:
         """Give the place of a run that ended back; start one that was about to be."""
@@ -53,7 +49,7 @@ class Trainer:
         if run is not None and run.status in RUNNING:
             return
         if self._diary.free(held) and run is not None and run.status == "Failed":
-            self.count(FAILED)
+            self.count(RETRAINING_FAILED)
 
     def consider(self, asked: Asked, now: datetime) -> DecisionRecord:
         """Decide, and start a run if that is the decision; what was decided on the same event before stands."""
@@ -110,12 +106,12 @@ class Trainer:
             record = record.model_copy(update={"execution": execution})
             self._diary.began(record)
         if self._diary.keep(record):
-            self.count(STARTED)
+            self.count(RETRAINING_STARTED)
         return record
 
     def _declined(self, record: DecisionRecord) -> DecisionRecord:
         if self._diary.keep(record):
-            self.count(DECLINED)
+            self.count(RETRAINING_DECLINED)
             return record
         return self._diary.decision(record.asked.trigger_id) or record
 

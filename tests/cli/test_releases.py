@@ -23,7 +23,7 @@ from local.training_run import Run
 from relevance.contracts.training import Check, Verdict
 from relevance.release_files import read_manifest
 from sagemaker_jobs.dataset import STATISTICS
-from sagemaker_jobs.evaluate import copy_with_verdict
+from sagemaker_jobs.release_copies import copied
 from tests.builders import a_product, a_release
 
 BUCKET, TABLE = "shop", "pointers"
@@ -84,7 +84,8 @@ def live():
 def judged(folder, target, *, passed):
     """The release with a verdict of one check."""
     check = Check(objective="relevance", found=0.5, limit=0.4, unit="nDCG@10", passed=passed, reason="Found 0.5.")
-    return copy_with_verdict(folder, Verdict(passed=passed, checks=(check,), against=None, data="none"), target)
+    verdict = Verdict(passed=passed, checks=(check,), against=None, data="none")
+    return copied(folder, target, verdict=verdict)
 
 
 def test_a_folder_is_uploaded_and_live(vitrine, small):

@@ -15,7 +15,7 @@ from functions.publish_release.settings import PublishSettings
 from relevance.contracts.training import Check, Verdict
 from relevance.release import open_release
 from relevance.release_files import MANIFEST, read_manifest
-from sagemaker_jobs.evaluate import copy_with_verdict
+from sagemaker_jobs.release_copies import copied
 from tests.builders import a_product, a_release
 
 GROUP, TRAINING, RELEASES, TABLE, INDEX = "vitrine-dev", "training", "releases", "pointer", "products"
@@ -38,7 +38,6 @@ def made(tmp_path_factory):
 def registry(settings, tmp_path, monkeypatch):
     """A function that registers an archive, and gives the package's ARN."""
     known = PublishSettings(
-        stage="dev",
         model_package_group=GROUP,
         training_bucket=TRAINING,
         release_bucket=settings.release_bucket,
@@ -102,7 +101,8 @@ def an_event(arn, status="Approved"):
 
 def judged(folder, target, *, passed=True):
     check = Check(objective="relevance", found=0.5, limit=0.4, unit="nDCG@10", passed=passed, reason="Found 0.5.")
-    return copy_with_verdict(folder, Verdict(passed=passed, checks=(check,), against=None, data="none"), target)
+    verdict = Verdict(passed=passed, checks=(check,), against=None, data="none")
+    return copied(folder, target, verdict=verdict)
 
 
 def packed(*folders, without=(), instead=None):
@@ -135,10 +135,10 @@ def lies_there(release_id):
 
 
 def counted(text):
-    """The metrics that the function wrote, by name, and by which dimensions."""
+    """The metrics that the function wrote, by name."""
     lines = [json.loads(line) for line in text.splitlines() if '"_aws"' in line]
     return {
-        metric["Name"]: (line[metric["Name"]][0], line["stage"])
+        metric["Name"]: line[metric["Name"]][0]
         for line in lines
         for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
         if metric["Name"] != "ColdStart"
@@ -155,7 +155,7 @@ def test_an_approved_release_is_copied_whole_and_live(registry, deliver, made, t
     assert open_release(store.fetch(store.pointer().live)).release_id == made[0].name
     move = read_record(TABLE, INDEX).moves[0]
     assert (move.moved_by, move.reason) == ("approval", "package vitrine-dev/1 approved: looks good")
-    assert counted(capsys.readouterr().out) == {"ReleasesPublished": (1, "dev")}
+    assert counted(capsys.readouterr().out) == {"ReleasesPublished": 1}
 
 
 def test_nothing_is_left_of_the_archive(registry, deliver, made, tmp_path):
@@ -174,7 +174,7 @@ def test_the_same_event_again_changes_nothing(registry, deliver, made, capsys):
 
     assert (answer["published"], answer["reason"]) == (False, "it is live already")
     assert read_record(TABLE, INDEX) == before
-    assert counted(capsys.readouterr().out) == {"ReleasesPublished": (0, "dev")}
+    assert counted(capsys.readouterr().out) == {"ReleasesPublished": 0}
 
 
 def test_a_release_that_lies_there_whole_is_not_uploaded_again(registry, deliver, made, monkeypatch):
@@ -200,7 +200,7 @@ def test_a_package_that_is_not_approved_any_more_is_left_alone(registry, deliver
 
     assert answer == {"published": False, "release": None, "reason": f"it is {status}"}
     assert (live(), lies_there(made[0].name)) == (None, set())
-    assert counted(capsys.readouterr().out) == {"ReleasesPublished": (0, "dev")}
+    assert counted(capsys.readouterr().out) == {"ReleasesPublished": 0}
 
 
 def test_a_newer_release_takes_over(registry, deliver, made):
@@ -223,7 +223,7 @@ def test_an_older_release_does_not_but_a_person_may_publish_it(registry, deliver
     assert f"release {made[1].name}, which is live, at" in answer["reason"]
     assert f"`vitrine release publish {made[0].name}`" in answer["reason"]
     assert (live(), MANIFEST in lies_there(made[0].name)) == (made[1].name, True)
-    assert counted(capsys.readouterr().out) == {"ReleasePublicationsRefused": (1, "dev")}
+    assert counted(capsys.readouterr().out) == {"ReleasePublicationsRefused": 1}
 
 
 @pytest.mark.parametrize(("mine", "others", "wins"), [(0, 1, 1), (1, 0, 1)])
@@ -273,7 +273,7 @@ def test_a_release_that_was_rolled_back_stays_so_though_its_event_comes_again(re
     assert live() == made[0].name
     assert "was rolled back" in answer["reason"]
     assert "no prices" in answer["reason"]
-    assert counted(capsys.readouterr().out)["ReleasePublicationsRefused"] == (1, "dev")
+    assert counted(capsys.readouterr().out)["ReleasePublicationsRefused"] == 1
 
 
 def test_a_live_release_that_cannot_be_read_keeps_nobody_out(registry, deliver, made):

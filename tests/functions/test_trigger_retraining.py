@@ -33,7 +33,6 @@ def stage(settings, monkeypatch):
     clients.sagemaker.cache_clear()
     handler.trainer.cache_clear()
     known = RetrainingSettings(
-        stage="dev",
         pipeline_name=PIPELINE,
         training_bucket="training",
         retraining_table="retraining",
@@ -360,7 +359,7 @@ def test_of_two_triggers_at_once_one_starts_and_the_other_says_who_was_quicker(s
     assert loser.decision.reason == f"{loser.asked.said}, but another trigger was quicker: {winner.asked.said}"
     assert loser.snapshot is None
     assert len(runs()) == 1
-    assert sorted(counted) == ["RetrainingDeclined", "RetrainingStarted"]
+    assert sorted(each.name for each in counted) == ["RetrainingDeclined", "RetrainingStarted"]
 
 
 def test_what_is_no_alarm_no_schedule_and_no_person_is_refused(ask):

@@ -78,10 +78,10 @@ def test_a_refusal_rings_in_its_own_stage(dev):
 
     variables = dev.function("publish_release")["Environment"]["Variables"]
     assert {each["Name"]: each["Value"] for each in refusals["Dimensions"]} == {
-        "service": variables["POWERTOOLS_SERVICE_NAME"],
-        "stage": variables["STAGE"],
+        "service": variables["POWERTOOLS_SERVICE_NAME"]
     }
-    assert (refusals["Namespace"], refusals["MetricName"]) == ("Vitrine", "ReleasePublicationsRefused")
+    assert refusals["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"] == "Vitrine/dev"
+    assert refusals["MetricName"] == "ReleasePublicationsRefused"
 
 
 def test_it_reads_candidates_writes_releases_moves_the_pointer_and_nothing_else(dev):

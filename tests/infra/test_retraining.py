@@ -99,10 +99,10 @@ def test_a_failed_run_rings_in_its_own_stage(dev):
 
     variables = dev.function("trigger_retraining")["Environment"]["Variables"]
     assert {each["Name"]: each["Value"] for each in failed["Dimensions"]} == {
-        "service": variables["POWERTOOLS_SERVICE_NAME"],
-        "stage": variables["STAGE"],
+        "service": variables["POWERTOOLS_SERVICE_NAME"]
     }
-    assert (failed["Namespace"], failed["MetricName"]) == ("Vitrine", "RetrainingFailed")
+    assert failed["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"] == "Vitrine/dev"
+    assert failed["MetricName"] == "RetrainingFailed"
 
 
 def test_it_starts_one_pipeline_lays_snapshots_down_and_changes_nothing_else(dev):

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from functions.routes import ROUTES
-from infra.layer_contents import PROJECT
 from infra.stage import stages
 
 
@@ -29,9 +28,10 @@ def actions(statement):
     return [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
 
 
-@pytest.mark.parametrize("part", ["storage", "search"])
+@pytest.mark.parametrize("part", ["storage", "search", "monitoring", "paging"])
 def test_every_name_carries_the_stage(dev, part):
     named = ("LogGroupName", "FunctionName", "BucketName", "TableName", "AlarmName", "RoleName")
+    named += ("DashboardName", "TopicName", "Name")
     resources = dev.template(part)["Resources"].values()
     stated = [pair for each in resources for pair in each.get("Properties", {}).items()]
     names = [value for key, value in stated if key in named and isinstance(value, str)]
@@ -139,15 +139,6 @@ def test_every_log_ends_and_every_function_is_traced(synthesised_stage, name):
 
     assert {group["RetentionInDays"] for group in groups} == {synthesised.stage.log_retention_days}
     assert {each["TracingConfig"]["Mode"] for each in functions} == {"Active"}
-
-
-def test_every_alarm_is_a_heading_of_the_runbook(dev):
-    headings = (PROJECT / "docs" / "runbook.md").read_text(encoding="utf-8").splitlines()
-
-    names = {alarm["AlarmName"] for alarm in dev.resources("search", "AWS::CloudWatch::Alarm").values()}
-
-    assert {"vitrine-dev-assemble_results-Errors", "vitrine-dev-assemble_results-Throttles"} <= names
-    assert {f"## {name.rsplit('-', 1)[1]}" for name in names} <= set(headings)
 
 
 def test_functions_that_search_may_read_releases_the_pointer_and_the_keys_and_change_nothing(dev):
