@@ -1,9 +1,9 @@
 """What eight bits do to a network, computed in floating point so that it can learn to bear them.
 
-The runtime (`onnxruntime.quantization.quantize_dynamic`) rounds the weights of a linear layer to whole numbers from
--127 to 127 with one scale for each output, and its input to 0 to 255 with one scale for the whole tensor, which is the
-input of one text, because each text runs alone. Here the same rounding is a step of the forward pass, and the backward
-pass takes it for no step at all.
+The runtime (`onnxruntime.quantization.quantize_dynamic`) rounds the weights of a linear layer to whole numbers from 0
+to 255 with one scale and one place of nought for each output, and its input likewise with one for the whole tensor,
+which is the input of one text, because each text runs alone. Here the same rounding is a step of the forward pass, and
+the backward pass takes it for no step at all.
 
 Source:
     Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference
@@ -15,13 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _LARGEST_WEIGHT = 127
-_ACTIVATION_STEPS = 255
+_STEPS = 255
 
 
 def rounded_weights(weights: Tensor) -> Tensor:
     """Shape (out, in): what is left of weights after eight bits, one scale for each row."""
-    scale = weights.detach().abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / _LARGEST_WEIGHT
-    return _straight_through(weights, (weights.detach() / scale).round() * scale)
+    return _rounded(weights, (1,))
 
 
 def rounded_activations(activations: Tensor) -> Tensor:
@@ -29,18 +28,18 @@ def rounded_activations(activations: Tensor) -> Tensor:
 
     Padding would count, so the texts of a batch must be of one length.
     """
-    values = activations.detach()
-    low = values.amin(dim=(1, 2), keepdim=True).clamp(max=0.0)
-    high = values.amax(dim=(1, 2), keepdim=True).clamp(min=0.0)
-    scale = (high - low).clamp(min=1e-12) / _ACTIVATION_STEPS
+    return _rounded(activations, (1, 2))
+
+
+def _rounded(given: Tensor, together: tuple[int, ...]) -> Tensor:
+    """Whole steps on the way forward, no step at all on the way back; what lies along the axes named shares a scale."""
+    values = given.detach()
+    low = values.amin(dim=together, keepdim=True).clamp(max=0.0)
+    high = values.amax(dim=together, keepdim=True).clamp(min=0.0)
+    scale = (high - low).clamp(min=1e-12) / _STEPS
     zero = (-low / scale).round()
-    whole = ((values / scale).round() + zero).clamp(0, _ACTIVATION_STEPS)
-    return _straight_through(activations, (whole - zero) * scale)
-
-
-def _straight_through(values: Tensor, rounded: Tensor) -> Tensor:
-    """`rounded` on the way forward, the gradient of `values` on the way back."""
-    return values + (rounded - values).detach()
+    whole = ((values / scale).round() + zero).clamp(0, _STEPS)
+    return given + ((whole - zero) * scale - given).detach()
 
 
 class RoundedLinear(nn.Linear):

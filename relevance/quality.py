@@ -21,6 +21,8 @@ class Quality:
     """nDCG@10, an unjudged product counted as bad."""
     ndcg_judged: float
     """nDCG@10 over the judged products among the first 100."""
+    ndcg_known: float
+    """nDCG@10 over the judged products wherever they stand: one that slips from place 100 to 101 changes nothing."""
     judged: float
     """Part of the first ten that was judged."""
     recall: float
@@ -37,19 +39,21 @@ def quality(product_ids: Sequence[str], judgments: Mapping[str, float], *, relev
     """How good one answer is.
 
     Args:
-        product_ids: Best first; what follows the first DEPTH does not count.
+        product_ids: Best first; what follows the first DEPTH counts for `ndcg_known` alone.
         judgments: Product id -> rating from 0 to 3, at least one above 0.
         relevant_from: The least rating of a relevant product.
 
     Raises:
         ValueError: If no product is rated above 0.
     """
-    ratings = ratings_of(product_ids[:DEPTH], judgments)
+    everywhere = ratings_of(product_ids, judgments)
+    ratings = everywhere[:DEPTH]
     judged = np.array(list(judgments.values()))
     precise, found = precision(ratings, FIRST, relevant_from), recall(ratings, judged, FIRST, relevant_from)
     return Quality(
         ndcg=ndcg(ratings, judged, FIRST),
         ndcg_judged=ndcg(judged_only(ratings, DEPTH), judged, FIRST),
+        ndcg_known=ndcg(judged_only(everywhere, len(everywhere)), judged, FIRST),
         judged=judged_share(ratings, FIRST),
         recall=recall(ratings, judged, DEPTH, relevant_from),
         reciprocal_rank=reciprocal_rank(ratings, relevant_from),

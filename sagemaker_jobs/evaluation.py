@@ -54,9 +54,14 @@ class Question:
         """Ids of the relevant products."""
         return [product_id for product_id, rating in self.ratings.items() if rating >= self.relevant_from]
 
+    @property
+    def looked_for(self) -> frozenset[str]:
+        """Ids of what an answer must be read for: where only rated products count, all that add to nDCG."""
+        return frozenset(name for name, rating in self.ratings.items() if rating > 0 and self.known_alone)
+
     def ndcg(self, found: Quality) -> float:
         """The figure that counts for this query."""
-        return found.ndcg_judged if self.known_alone else found.ndcg
+        return found.ndcg_known if self.known_alone else found.ndcg
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,8 @@ def evaluate(
         for data, questions in lists.items():
             if questions:
                 say(f"asking the {name} release {len(questions):,} {data}")
-                asked.setdefault(data, {})[name] = Asked(questions, [ask(question.text) for question in questions])
+                answers = [ask(question.text, question.looked_for) for question in questions]
+                asked.setdefault(data, {})[name] = Asked(questions, answers)
 
     absent: set[Needed] = set()
     measured: dict[str, Figure] = {}

@@ -53,9 +53,13 @@ def longest(model: TextEncoder) -> int:
 
 
 def quantise(fp32: Path, path: Path, *, operators: Sequence[Operator] = WITH_TABLES) -> None:
-    """8-bit weights per channel, activations at run time; then `fuse`."""
+    """8-bit weights per channel, activations at run time; then `fuse`.
+
+    Weights without a sign: a processor without instructions for eight bits (AVX2 alone) adds products of signed ones up
+    in 16 bits, which overflow without a word; of unsigned ones in 32.
+    """
     plain = path.with_suffix(".plain.onnx")
-    quantize_dynamic(fp32, plain, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=list(operators))
+    quantize_dynamic(fp32, plain, weight_type=QuantType.QUInt8, per_channel=True, op_types_to_quantize=list(operators))
     fuse(plain, path)
     plain.unlink()
 

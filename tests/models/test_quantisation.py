@@ -17,10 +17,10 @@ def model(tmp_path_factory):
     return TextEncoder.load(a_tiny_bert(tmp_path_factory.mktemp("bert")))
 
 
-def test_weights_are_rounded_to_127_steps_of_each_rows_largest():
-    rounded = rounded_weights(torch.tensor([[127.0, 1.4, -0.6], [1.27, 0.014, 0.0]]))
+def test_weights_are_rounded_to_255_steps_between_the_least_and_the_largest_of_each_row():
+    rounded = rounded_weights(torch.tensor([[-55.0, 0.4, 200.0], [0.0, 0.013, 2.55]]))
 
-    torch.testing.assert_close(rounded, torch.tensor([[127.0, 1.0, -1.0], [1.27, 0.01, 0.0]]))
+    torch.testing.assert_close(rounded, torch.tensor([[-55.0, 0.0, 200.0], [0.0, 0.01, 2.55]]))
 
 
 def test_activations_are_rounded_to_255_steps_between_the_least_and_the_largest_of_each_text():

@@ -18,6 +18,16 @@ def test_products_after_the_hundredth_do_not_count():
     assert (found.ndcg, found.ndcg_judged, found.recall) == (0, 0, 0)
 
 
+def test_a_judged_product_after_the_hundredth_counts_where_places_do_not():
+    ranked = [f"unknown {rank}" for rank in range(150)]
+
+    before = quality([*ranked[:60], "good", *ranked[60:]], {"good": 3.0, "bad": 0.0})
+    behind = quality([*ranked[:110], "bad", "good"], {"good": 3.0, "bad": 0.0})
+
+    assert before.ndcg_known == before.ndcg_judged == 1.0
+    assert (behind.ndcg_judged, behind.ndcg_known) == (0.0, pytest.approx(1 / 1.5849625))
+
+
 def test_f1_weighs_what_was_found_against_what_was_shown():
     found = quality(["good", "bad", "fair"], {"good": 3.0, "fair": 1.0, "missed": 2.0, "bad": 0.0})
 
