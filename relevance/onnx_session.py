@@ -38,7 +38,7 @@ def open_session(path: Path, *, threads: int = 1, optimised: bool = False, provi
             and many times too late.
 
     Raises:
-        ReleaseRefused: If the file is missing, damaged, or no model that this runtime can run; or if the runtime has not
+        ReleaseRefused: If the file is missing, damaged, or no model that this runtime can run, or if the runtime lacks
             the provider.
     """
     import onnxruntime  # here, because it costs 0.1 s and a search without models never needs it

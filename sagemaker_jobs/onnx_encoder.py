@@ -44,7 +44,7 @@ def export_teacher(model: CrossEncoder, path: Path) -> None:
 def _export(
     model: torch.nn.Module, inputs: Mapping[str, torch.Tensor], path: Path, *, output: str, tokens: int
 ) -> None:
-    """`inputs`: each of shape (n, t), by name, in the order of the model's arguments; `tokens`: the most that t may be."""
+    """`inputs`: each of shape (n, t), by name, in the order of the model's arguments; `tokens`: the largest t."""
     batch, length = torch.export.Dim("n"), torch.export.Dim("t", max=tokens)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations; parity is the judge of its work
