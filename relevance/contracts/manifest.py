@@ -31,7 +31,8 @@ class ReleaseManifest(BaseModel):
     encoder_id: str | None
     """None when the release has no vectors: every search is lexical then."""
     space: str | None = None
-    """The id of the encoder in whose space the products' vectors lie; None where the queries' own encoder made them."""
+    """The id of the encoder in whose space the products' vectors lie: a query's vector of another must not be compared
+    with them. None where there are none, and in releases of before this was written for every one with vectors."""
     dimension: int | None = Field(gt=0)
     ranker_id: str | None
     """None when the release has no ranker: the fused order stands."""
