@@ -6,7 +6,7 @@ import sys
 from local.folders import LocalFolder
 from local.state import LocalState
 
-ORDER = ("gateway", "cloud")
+ORDER = ("gateway", "sagemaker_runtime", "endpoint", "cloud")
 """Ended first to last: the address disappears before what stands behind it."""
 
 

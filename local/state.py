@@ -14,6 +14,12 @@ class LocalState:
     file: Path
     servers: dict[str, ServerProcess] = field(default_factory=dict)
     cloud_port: int = 0
+    sagemaker_runtime_port: int = 0
+    """Where the cloud's functions look for SageMaker Runtime, whether or not an endpoint was started."""
+    endpoint_port: int = 0
+    """Of the endpoint's own program."""
+    endpoint_commands: dict[str, list[str]] = field(default_factory=dict)
+    """How the running endpoint and its runtime were started, by server; another model needs another."""
     gateway_command: list[str] = field(default_factory=list)
     """How the running gateway was started; another port or API needs another gateway."""
     deployed: str = ""
