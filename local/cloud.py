@@ -11,8 +11,7 @@ from contextlib import ExitStack
 from functions.aws.key_store import write_keys
 from functions.keys import KeyRing, key_hash
 from local.commands import run
-from local.endpoint import ENDPOINT_NAME
-from local.endpoint import is_wanted as endpoint_is_wanted
+from local.endpoint import ENDPOINT_NAME, endpoint_is_wanted
 from local.environments import CDK, EMULATOR_PYTHON
 from local.fingerprint import fingerprint_of
 from local.folders import PROJECT, LocalFolder

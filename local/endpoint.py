@@ -20,16 +20,11 @@ from local.state import LocalState
 
 ENDPOINT_NAME = "vitrine-local"
 START_SECONDS = 60
-_CODE = (
-    "models",
-    "relevance",
-    "sagemaker_jobs/serve",
-    "sagemaker_jobs/package_model.py",
-    "sagemaker_jobs/onnx_encoder.py",
-)
+_CODE = ("models", "relevance", "sagemaker_jobs")
+"""What the packed folder depends on, beside the encoder."""
 
 
-def is_wanted() -> bool:
+def endpoint_is_wanted() -> bool:
     """Whether `ENDPOINT=1` was given."""
     return os.environ.get("ENDPOINT", "0") not in ("", "0")
 

@@ -54,13 +54,8 @@ async def _invoke(request: web.Request) -> web.Response:
         async with request.app[PROGRAM].post("/invocations", data=body, headers=headers) as answer:
             content = await answer.read()
             if answer.status == 200:
-                kept = {"x-Amzn-Invoked-Production-Variant": "AllTraffic"}
-                kept |= {
-                    header: answer.headers[header]
-                    for header in ("Content-Type", ATTRIBUTES)
-                    if header in answer.headers
-                }
-                return web.Response(body=content, headers=kept)
+                kept = {name: answer.headers[name] for name in ("Content-Type", ATTRIBUTES) if name in answer.headers}
+                return web.Response(body=content, headers=kept | {"x-Amzn-Invoked-Production-Variant": "AllTraffic"})
             return _model_error(answer.status, content.decode(errors="replace"))
     except TimeoutError:
         return _model_error(0, "Your invocation timed out while waiting for a response from container primary.")
@@ -71,9 +66,7 @@ async def _invoke(request: web.Request) -> web.Response:
 def _model_error(status: int, message: str) -> web.Response:
     """What AWS makes of a container's answer that is not 200; 0 where there was none."""
     kind = "client" if 400 <= status < 500 else "server"
-    told = (
-        f'Received {kind} error ({status}) from primary with message "{message}". See {_DOCUMENT} for more information.'
-    )
+    told = f'Received {kind} error ({status}) from primary with message "{message}". See {_DOCUMENT} for more.'
     return _error(424, "ModelError", told, OriginalStatusCode=status, OriginalMessage=message, LogStreamArn="")
 
 
