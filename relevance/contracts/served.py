@@ -28,8 +28,9 @@ class ServedEncoder(_Frozen):
     space: str = Field(min_length=1)
     """The id of the encoder whose vectors these may be compared with; its own, or that of its teacher."""
     dimension: int = Field(gt=0)
-    max_tokens: int = Field(ge=2)
-    """The longest text that the network can read, its frame included."""
+    query_tokens: int = Field(ge=2)
+    product_tokens: int = Field(ge=2)
+    """Where either text is cut, as a release cuts those that it holds against each other; the frame included."""
     padding: int = Field(ge=0)
     """The number of the token that fills a batch up."""
     query_prefix: str

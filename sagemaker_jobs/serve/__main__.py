@@ -2,7 +2,8 @@
 
     python -m sagemaker_jobs.serve --model <what package_model wrote> --port 8080
 
-SageMaker starts a container with the word `serve`, and lays the model into /opt/ml/model.
+SageMaker starts a container with the word `serve`, and lays the model into /opt/ml/model. A container says in its
+environment what it runs on, VITRINE_PROVIDER, and may say VITRINE_PRECISION.
 """
 
 import argparse
@@ -43,8 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=Path, metavar="DIR", default=Path(model), help=f"default: {model}")
     parser.add_argument("--port", type=int, default=port, help=f"default: {port}")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s; a container needs 0.0.0.0")
-    parser.add_argument("--provider", choices=["cpu", "cuda"], default="cpu", help="default: %(default)s")
-    parser.add_argument("--precision", choices=["fp32", "int8"], default="fp32", help="default: %(default)s")
+    for name, choices in (("provider", ["cpu", "cuda"]), ("precision", ["fp32", "int8"])):
+        default = os.environ.get(f"VITRINE_{name.upper()}") or choices[0]
+        parser.add_argument(f"--{name}", choices=choices, default=default, help=f"default: {default}")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: one for each core")
     for field in fields(Serving):
         name = "--" + field.name.replace("_", "-")

@@ -19,11 +19,9 @@ from relevance.contracts.served import (
     LargeModelManifest,
     Precision,
 )
-from relevance.encoder import QUERY_TOKENS
 from relevance.errors import FileDamaged, ModelFailed, ReleaseRefused
 from relevance.onnx_session import Provider, Session, open_session, run_session
 from relevance.pairs import LENGTH_STEP, Pair, pad_pairs, pair_tokens
-from relevance.product_text import PRODUCT_TOKENS
 from relevance.recommenders import Bought, NextPurchases
 from relevance.release_files import MANIFEST, file_entry
 from relevance.wordpiece import Tokeniser, WordPiece
@@ -33,8 +31,7 @@ ENCODER, TEACHER, SHOPPER, GOLDEN = "encoder", "teacher", "shopper", "golden.jso
 GRAPHS: dict[Precision, str] = {"fp32": "model.onnx", "int8": "int8.onnx"}
 
 Kind = Literal["encode_query", "encode_product"]
-_TOKENS: dict[Kind, int] = {"encode_query": QUERY_TOKENS, "encode_product": PRODUCT_TOKENS}
-"""Where a text is cut: as a release cuts those that it holds against each other."""
+_KINDS: tuple[Kind, ...] = ("encode_query", "encode_product")
 
 
 class LargeModel:
@@ -120,8 +117,10 @@ class LargeModel:
         """
         described = self.manifest.encoder
         session, tokeniser = self._encoder
-        prefix = described.query_prefix if kind == "encode_query" else described.product_prefix
-        most = min(_TOKENS[kind], described.max_tokens)
+        if kind == "encode_query":
+            prefix, most = described.query_prefix, described.query_tokens
+        else:
+            prefix, most = described.product_prefix, described.product_tokens
         tokens = [tokeniser.encode(prefix + text, max_tokens=most) for text in texts]
 
         def run(rows: Sequence[int]) -> Matrix:
@@ -178,7 +177,7 @@ class LargeModel:
             ModelFailed: If a vector or a score is further off than is tolerated; the message names the text.
         """
         cosines = {}
-        for kind in _TOKENS:
+        for kind in _KINDS:
             rows = [row for row in self._golden.texts if row.task == kind]
             vectors = self.encode([row.text for row in rows], kind)
             for row, vector in zip(rows, vectors, strict=True):
