@@ -55,8 +55,8 @@ class Serving:
 
     most: int = 32
     """Texts, or pairs, that the worker is given at once."""
-    linger_ms: float = 2.0
-    """How long a text waits for others while the worker is idle."""
+    linger_ms: float = 0.0
+    """How long a text waits for others while the worker is idle; what comes while it is busy waits together anyway."""
     deadline_ms: int = 1000
     """How long an answer is waited for where a request does not say."""
     probe_ms: int = 1500
