@@ -22,7 +22,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from transformers.utils import logging
 
 from models.cross_encoder import CrossEncoder, CrossEncoderManifest
 from models.smoothing import smooth
@@ -112,7 +111,6 @@ def package_model(
     Raises:
         VitrineError: If a part is missing or damaged, or cannot be served; the message names both sides.
     """
-    logging.disable_progress_bar()
     torch_encoder = TextEncoder.load(encoder or original_folder())
     torch_teacher = None if teacher is None else CrossEncoder.load(teacher)
     shoppers = None if shopper is None or not (shopper / MANIFEST).is_file() else _shopper_manifest(shopper)
