@@ -421,6 +421,29 @@ def compression_table(results: Results) -> str:
     )
 
 
+def serve_table(results: Results) -> str:
+    """The endpoint's milliseconds and queries a second, by precision, way of batching and clients."""
+    rows = [
+        [
+            f"{row['precision']}, {row['batching']}",
+            str(row["clients"]),
+            f"{row['p50_ms']:.0f}",
+            f"{row['p99_ms']:.0f}",
+            f"{row['per_second']:.0f}",
+            f"{row['batch_size']:.1f}",
+        ]
+        for row in results["rows"]
+    ]
+    heads = ["all-MiniLM-L6-v2", "clients", "p50 ms", "p99 ms", "queries/s", "texts in a batch"]
+    machine = results["machine"]
+    return (
+        f"{_table(heads, rows)}\n"
+        f"Over HTTP on the loopback, provider {results['provider']}; each row until {results['requests']} queries or "
+        f"{results['seconds']:g} s; clients on the same machine. {results['date']}, code {results['code']}, "
+        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}.\n"
+    )
+
+
 def gate_table(results: Results) -> str:
     """Honest candidates and spoiled ones: how far each is from the live release, and what the gate said."""
 
@@ -533,6 +556,8 @@ def rungs_table(results: Results) -> str:
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "gate": gate_table,
     "rungs": rungs_table,
+    "serve": serve_table,
+    "serve_cuda": serve_table,
     "relevance": relevance_table,
     "latency": latency_table,
     "retrieval": retrieval_table,

@@ -6,10 +6,12 @@ import os
 import socket
 import sys
 import time
+from contextlib import ExitStack
 
 from functions.aws.key_store import write_keys
 from functions.keys import KeyRing, key_hash
 from local.commands import run
+from local.endpoint import ENDPOINT_NAME, endpoint_is_wanted
 from local.environments import CDK, EMULATOR_PYTHON
 from local.fingerprint import fingerprint_of
 from local.folders import PROJECT, LocalFolder
@@ -80,13 +82,15 @@ def start_emulator(progress: Progress, folder: LocalFolder, state: LocalState) -
         server.end()
     state.forget_cloud()
     with progress.step("Emulator", log := folder.log("cloud")):
-        state.cloud_port, state.pipelines_port = free_port(), state.pipelines_port or free_port()
+        state.cloud_port, state.sagemaker_runtime_port, state.endpoint_port, pipelines_port = free_ports(4)
+        state.pipelines_port = state.pipelines_port or pipelines_port  # what answers there may run yet
         temporary = folder.temporary / "cloud"
         temporary.mkdir(parents=True, exist_ok=True)
         environment = aws_environment(state.cloud_port) | {
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(state.cloud_port),
             "AWS_ENDPOINT_URL_SAGEMAKER": f"http://127.0.0.1:{state.pipelines_port}",
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": f"http://127.0.0.1:{state.sagemaker_runtime_port}",
             "MINISTACK_REGION": REGION,
             "TMPDIR": str(temporary),
             "S3_DATA_DIR": str(temporary / "s3"),
@@ -112,11 +116,13 @@ def deploy(progress: Progress, folder: LocalFolder, state: LocalState) -> None:
         StepFailed: If synth, bootstrap or deployment fails.
     """
     code = [PROJECT / name for name in ("infra", "functions", "relevance", "cdk_app.py", "cdk.json", "pyproject.toml")]
-    wanted = fingerprint_of(code, str(folder.root), os.environ.get("VITRINE_ENDPOINT", ""))
+    endpoint = ENDPOINT_NAME if endpoint_is_wanted() else ""
+    wanted = fingerprint_of(code, f"{folder.root} {endpoint}")
     if state.deployed == wanted:
         return
     environment = aws_environment(state.cloud_port) | {
         "STAGE": STAGE,
+        "VITRINE_ENDPOINT": endpoint,
         "VITRINE_LOCAL_FOLDER": str(folder.root),
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
@@ -148,10 +154,16 @@ def put_keys(state: LocalState) -> None:
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ones."""
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
 
 
 def _answers(port: int) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local.catalogue import load_catalogue, release_catalogue
 from local.cloud import KEYS, aws_environment, build_layers, deploy, put_keys, start_emulator
+from local.endpoint import end_endpoint, endpoint_is_wanted, start_endpoint
 from local.first_answer import describe, warm
 from local.folders import LocalFolder
 from local.lock import alone
@@ -31,6 +32,10 @@ def bring_up(progress: Progress, folder: LocalFolder, port: int) -> str:
     state = LocalState.read(folder.state_file)
     _refuse_taken_port(state, port)
     publish(progress, state, _cloud_and_release(progress, folder, state, shop))
+    if endpoint_is_wanted():
+        start_endpoint(progress, folder, state)
+    else:
+        end_endpoint(state)
     _gateway(progress, folder, state, port)
     _pipelines(folder, state)
     address = f"http://127.0.0.1:{port}"

@@ -16,6 +16,12 @@ class LocalState:
     cloud_port: int = 0
     pipelines_port: int = 0
     """Where what answers for SageMaker's pipelines is, or will be; the emulator's functions are told once."""
+    sagemaker_runtime_port: int = 0
+    """Where the cloud's functions look for SageMaker Runtime, whether or not an endpoint was started."""
+    endpoint_port: int = 0
+    """Of the endpoint's own program."""
+    endpoint_commands: dict[str, list[str]] = field(default_factory=dict)
+    """How the running endpoint and its runtime were started, by server; another model needs another."""
     gateway_command: list[str] = field(default_factory=list)
     """How the running gateway was started; another port or API needs another gateway."""
     deployed: str = ""

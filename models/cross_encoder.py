@@ -23,24 +23,15 @@ from models.precision import reduced_precision
 from relevance.arrays import Vector
 from relevance.contracts.models import FileEntry
 from relevance.errors import VitrineError
+from relevance.pairs import Pair, pad_pairs, pair_tokens
 from relevance.progress import pace
 from relevance.release_files import file_entry
 from relevance.wordpiece import WordPiece
-
-QUERY_TOKENS = 14
-PRODUCT_TOKENS = 30
-"""Where either text is cut: most titles with their categories fit, and twice as many tokens cost twice the time."""
-
-LENGTH_STEP = 16
-"""Sequences are padded to a multiple of this: oneDNN compiles its kernels anew for every shape that it meets."""
 
 PAIRS_AT_ONCE = 128
 _BATCHES_A_REPORT = 20
 _FILES = ("config.json", "model.safetensors", "vocab.txt")
 _MANIFEST = "manifest.json"
-
-Pair = tuple[str, str]
-"""A query as typed, and a product as `relevance.product_text.embedding_text` writes it."""
 
 
 class CrossEncoderManifest(BaseModel):
@@ -66,8 +57,8 @@ class CrossEncoder(nn.Module):
     def __init__(self, network: BertForSequenceClassification, wordpiece: WordPiece, vocabulary: Path) -> None:
         super().__init__()
         self.network = network
-        self._wordpiece = wordpiece
-        self._vocabulary = vocabulary
+        self.wordpiece = wordpiece
+        self.vocabulary = vocabulary
 
     @classmethod
     def from_encoder(cls, folder: Path) -> Self:
@@ -116,7 +107,7 @@ class CrossEncoder(nn.Module):
         unfinished.mkdir(parents=True)
         try:
             self.network.save_pretrained(unfinished)
-            shutil.copy(self._vocabulary, unfinished / "vocab.txt")
+            shutil.copy(self.vocabulary, unfinished / "vocab.txt")
             files = {name: file_entry(unfinished / name) for name in _FILES}
             manifest = CrossEncoderManifest(
                 cross_encoder_id=f"cross-encoder-{files['model.safetensors'].sha256[:12]}",
@@ -147,16 +138,8 @@ class CrossEncoder(nn.Module):
 
     def tokenised(self, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor, Tensor]:
         """Token numbers, segments (0 for the query, 1 for the product) and mask; each of shape (n, t), int64."""
-        tokens = [(self._query_tokens(query), self._product_tokens(product)) for query, product in pairs]
-        longest = max(len(query) + len(product) for query, product in tokens)
-        shape = (len(pairs), -(-longest // LENGTH_STEP) * LENGTH_STEP)
-        token_ids = torch.full(shape, self._wordpiece.padding)
-        segments, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
-        for row, (query, product) in enumerate(tokens):
-            end = len(query) + len(product)
-            token_ids[row, :end] = torch.tensor(query + product)
-            segments[row, len(query) : end] = 1
-            mask[row, :end] = 1
+        tokens = [pair_tokens(self.wordpiece, pair) for pair in pairs]
+        token_ids, segments, mask = (torch.from_numpy(array) for array in pad_pairs(self.wordpiece, tokens))
         return token_ids, segments, mask
 
     def score_pairs(self, pairs: Sequence[Pair], progress: Callable[[str], None] | None = None) -> Vector:
@@ -169,7 +152,7 @@ class CrossEncoder(nn.Module):
         was_training = self.training
         self.eval()
         scores = np.empty(len(pairs), dtype=np.float32)
-        by_length = sorted(range(len(pairs)), key=lambda at: self._length(pairs[at]))
+        by_length = sorted(range(len(pairs)), key=lambda at: pair_tokens(self.wordpiece, pairs[at]).length)
         begun = time.monotonic()
         with torch.inference_mode(), reduced_precision():
             for number, begin in enumerate(range(0, len(pairs), PAIRS_AT_ONCE), start=1):
@@ -180,14 +163,3 @@ class CrossEncoder(nn.Module):
                     progress(f"scoring pairs: {pace(done, len(pairs), time.monotonic() - begun)}")
         self.train(was_training)
         return scores
-
-    def _length(self, pair: Pair) -> int:
-        return len(self._query_tokens(pair[0])) + len(self._product_tokens(pair[1]))
-
-    def _query_tokens(self, query: str) -> list[int]:
-        """With [CLS] before and [SEP] behind."""
-        return self._wordpiece.encode(query, max_tokens=QUERY_TOKENS + 2)
-
-    def _product_tokens(self, product: str) -> list[int]:
-        """With [SEP] behind."""
-        return self._wordpiece.encode(product, max_tokens=PRODUCT_TOKENS + 2)[1:]

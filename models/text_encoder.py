@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from relevance.contracts.models import Lineage, TorchEncoderManifest
 from relevance.errors import VitrineError
 from relevance.progress import pace
 from relevance.release_files import file_entry
-from relevance.wordpiece import WordPiece
+from relevance.wordpiece import Tokeniser, WordPiece, padded
 
 MAX_TOKENS = 256
 """What the original was trained with, the frame of [CLS] and [SEP] included."""
@@ -38,23 +38,12 @@ _VOCABULARY = "vocab.txt"
 _BATCHES_A_REPORT = 50
 
 
-class Tokeniser(Protocol):
-    """Texts to token numbers: WordPiece, or what a network of another kind brought with it."""
-
-    def encode(self, text: str, *, max_tokens: int) -> list[int]:
-        """Token numbers of one text, framed; at most `max_tokens`."""
-        ...
-
-    def pad(self, sequences: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Token numbers and mask, each of shape (n, longest)."""
-        ...
-
-
 class BroughtTokeniser:
     """The tokeniser that lies beside a network whose vocabulary is no WordPiece."""
 
     def __init__(self, folder: Path | str) -> None:
         self._tokeniser = AutoTokenizer.from_pretrained(folder)
+        self.padding: int = self._tokeniser.pad_token_id
 
     def encode(self, text: str, *, max_tokens: int) -> list[int]:
         """Token numbers of one text, framed as the network expects; at most `max_tokens`."""
@@ -63,13 +52,7 @@ class BroughtTokeniser:
 
     def pad(self, sequences: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Token numbers and mask, each of shape (n, longest); the mask is 1 on tokens, 0 on padding."""
-        longest = max((len(sequence) for sequence in sequences), default=0)
-        numbers = np.full((len(sequences), longest), self._tokeniser.pad_token_id, dtype=np.int64)
-        mask = np.zeros((len(sequences), longest), dtype=np.int64)
-        for row, sequence in enumerate(sequences):
-            numbers[row, : len(sequence)] = sequence
-            mask[row, : len(sequence)] = 1
-        return numbers, mask
+        return padded(sequences, self.padding)
 
     def save(self, folder: Path) -> None:
         """Write its files."""
@@ -216,8 +199,8 @@ class TextEncoder(nn.Module):
         LENGTH_STEP."""
         numbers, mask = self.tokeniser.pad([self.tokeniser.encode(text, max_tokens=max_tokens) for text in texts])
         missing = -numbers.shape[1] % LENGTH_STEP
-        padded = (np.pad(array, ((0, 0), (0, missing))) for array in (numbers, mask))
-        token_ids, ones = (torch.from_numpy(array).to(self.network.device) for array in padded)
+        both = (np.pad(array, ((0, 0), (0, missing))) for array in (numbers, mask))
+        token_ids, ones = (torch.from_numpy(array).to(self.network.device) for array in both)
         return token_ids, ones
 
     def encode(

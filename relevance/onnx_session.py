@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
 from relevance.arrays import Matrix
 from relevance.errors import ModelFailed, ReleaseRefused
+
+Provider = Literal["cpu", "cuda"]
+"""What a model runs on."""
+
+_PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class Session(Protocol):
@@ -20,8 +25,8 @@ class Session(Protocol):
         """The outputs' names, types and shapes."""
 
 
-def open_session(path: Path, *, threads: int = 1, optimised: bool = False) -> Session:
-    """Open a model for the CPU.
+def open_session(path: Path, *, threads: int = 1, optimised: bool = False, provider: Provider = "cpu") -> Session:
+    """Open a model.
 
     Args:
         path: An ONNX file.
@@ -29,9 +34,12 @@ def open_session(path: Path, *, threads: int = 1, optimised: bool = False) -> Se
             thread that spins beside it makes both slower.
         optimised: The file holds a graph that was optimised before it was saved, so it is taken as it is.
             This spares about half of the opening time.
+        provider: A model that was meant for a GPU and does not get one is refused: on a processor it would answer,
+            and many times too late.
 
     Raises:
-        ReleaseRefused: If the file is missing, damaged, or no model that this runtime can run.
+        ReleaseRefused: If the file is missing, damaged, or no model that this runtime can run, or if the runtime lacks
+            the provider.
     """
     import onnxruntime  # here, because it costs 0.1 s and a search without models never needs it
 
@@ -42,13 +50,20 @@ def open_session(path: Path, *, threads: int = 1, optimised: bool = False) -> Se
     options.log_severity_level = 3  # errors only: a warning about an odd machine is no news for a shopper
     if optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    wanted = _PROVIDERS[provider]
+    if provider == "cuda" and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # CUDA's libraries, where they were installed as wheels
     try:
-        session: Session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        return session
+        session = onnxruntime.InferenceSession(str(path), options, providers=[wanted])
     except Exception as error:  # the runtime's own exceptions share no parent but this one
         raise ReleaseRefused(
             f"{path}: no model that onnxruntime {onnxruntime.__version__} can open: {error}"
         ) from error
+    found = session.get_providers()  # the runtime itself takes the processor instead, and only warns
+    if wanted not in found:
+        raise ReleaseRefused(f"{path}: to run by {wanted}, but this onnxruntime offers {', '.join(found)}")
+    opened: Session = session
+    return opened
 
 
 def run_session(session: Session, inputs: dict[str, Any]) -> Matrix:

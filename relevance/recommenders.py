@@ -123,13 +123,8 @@ class NextPurchases:
             past: In any order; products that the model does not know say nothing.
             count: At most how many.
         """
-        ages: dict[int, float] = {}
-        for product_id, age_days in past:
-            row = self._row_of.get(product_id)
-            if row is not None:
-                ages[row] = min(age_days, ages.get(row, age_days))
-        rows = np.array(sorted(ages, key=lambda row: (ages[row], row)), dtype=np.int64)
-        scores = self.scores(rows, np.array([ages[row] for row in rows.tolist()], dtype=np.float32))
+        rows, ages_days = self._known(past)
+        scores = self.scores(rows, ages_days)
         scores[rows] = -np.inf
         best = np.argsort(-scores, kind="stable")[: min(count, len(scores) - len(rows))]
         return [Recommended(self.product_ids[row], float(scores[row])) for row in best.tolist()]
@@ -167,6 +162,29 @@ class NextPurchases:
         habits = (weights.T @ read).ravel() @ self.mix + self.mix_bias
         shopper: Vector = np.concatenate((habits @ self.to_text, habits)).astype(np.float32)
         return shopper
+
+    def taste(self, past: Sequence[Bought]) -> Vector | None:
+        """The part of a shopper's vector that may be held against queries and products, of length 1: shape (d,).
+
+        None where the model knows nothing of the past.
+
+        Args:
+            past: As for `recommend`.
+        """
+        rows, ages_days = self._known(past)
+        taste = self.shopper(rows, ages_days)[: self.to_text.shape[1]]
+        length = float(np.linalg.norm(taste))
+        return taste / np.float32(length) if length > 0 else None
+
+    def _known(self, past: Sequence[Bought]) -> tuple[Rows, Vector]:
+        """The rows of what the model knows of a past, the one bought last first, and their ages in days."""
+        ages: dict[int, float] = {}
+        for product_id, age_days in past:
+            row = self._row_of.get(product_id)
+            if row is not None:
+                ages[row] = min(age_days, ages.get(row, age_days))
+        rows = np.array(sorted(ages, key=lambda row: (ages[row], row)), dtype=np.int64)
+        return rows, np.array([ages[row] for row in rows.tolist()], dtype=np.float32)
 
     @cached_property
     def _row_of(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,18 @@ _IDEOGRAPHS = (
     (0xF900, 0xFAFF),
     (0x2F800, 0x2FA1F),
 )
+
+
+class Tokeniser(Protocol):
+    """Texts to token numbers: WordPiece, or what a network of another kind brought with it."""
+
+    def encode(self, text: str, *, max_tokens: int) -> list[int]:
+        """Token numbers of one text, framed; at most `max_tokens`."""
+        ...
+
+    def pad(self, sequences: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Token numbers and mask, each of shape (n, longest)."""
+        ...
 
 
 class WordPiece:
@@ -82,13 +94,7 @@ class WordPiece:
 
     def pad(self, sequences: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Token numbers and mask, each of shape (n, longest); the mask is 1 on tokens, 0 on padding."""
-        longest = max((len(sequence) for sequence in sequences), default=0)
-        numbers = np.full((len(sequences), longest), self.padding, dtype=np.int64)
-        mask = np.zeros((len(sequences), longest), dtype=np.int64)
-        for row, sequence in enumerate(sequences):
-            numbers[row, : len(sequence)] = sequence
-            mask[row, : len(sequence)] = 1
-        return numbers, mask
+        return padded(sequences, self.padding)
 
     def _split(self, word: str) -> list[int]:
         pieces = self._longest_pieces(word)
@@ -112,6 +118,17 @@ class WordPiece:
             pieces.append(number)
             begin = end
         return pieces
+
+
+def padded(sequences: Sequence[Sequence[int]], padding: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Token numbers and mask, each of shape (n, longest); the mask is 1 on tokens, 0 on padding."""
+    longest = max((len(sequence) for sequence in sequences), default=0)
+    numbers = np.full((len(sequences), longest), padding, dtype=np.int64)
+    mask = np.zeros((len(sequences), longest), dtype=np.int64)
+    for row, sequence in enumerate(sequences):
+        numbers[row, : len(sequence)] = sequence
+        mask[row, : len(sequence)] = 1
+    return numbers, mask
 
 
 def basic_words(text: str) -> list[str]:

@@ -164,7 +164,7 @@ def build_release(
             catalogue_version=catalogue_version,
             products=len(products),
             encoder_id=encoder and encoder.encoder_id,
-            space=made and made.manifest.space,
+            space=made.manifest.space if made else encoder and encoder.own_space,
             dimension=encoder and encoder.dimension,
             frequent_queries=0 if frequent is None else len(frequent),
             ranker_id=ranker and ranker.ranker_id,

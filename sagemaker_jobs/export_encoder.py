@@ -147,6 +147,7 @@ def export(output: Path, *, catalogue: Path | None) -> EncoderManifest:
             raise VitrineError(f"the encoder has {size_bytes:,} bytes: expected at most {MAX_BYTES:,}")
         manifest = EncoderManifest(
             encoder_id=f"all-minilm-l6-v2-int8-{files['model.onnx'].sha256[:12]}",
+            space=original.encoder_id,
             dimension=original.network.config.hidden_size,
             max_tokens=MAX_TOKENS,
             optimised=True,

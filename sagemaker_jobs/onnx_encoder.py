@@ -1,4 +1,4 @@
-"""An encoder as ONNX: its graph written, brought to eight bits, fused, and timed."""
+"""An encoder, or a teacher, as ONNX: its graph written, brought to eight bits, fused, and timed."""
 
 import time
 import warnings
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from models.cross_encoder import CrossEncoder
 from models.text_encoder import MAX_TOKENS, TextEncoder
 from relevance.arrays import Matrix
 from relevance.onnx_session import Session, run_session
@@ -27,18 +28,34 @@ WITHOUT_TABLES: tuple[Operator, ...] = ("MatMul", "Gemm")
 
 def export_fp32(model: TextEncoder, path: Path) -> None:
     """Write the graph with free batch size and length; inputs `token_ids` and `mask`, output `vectors`."""
-    batch, length = torch.export.Dim("n"), torch.export.Dim("t", max=longest(model))
     example = torch.tensor([[101, 2023, 2003, 102], [101, 2023, 102, 0]]) % model.network.config.vocab_size
+    inputs = {"token_ids": example, "mask": (example > 0).long()}
+    _export(model, inputs, path, output="vectors", tokens=longest(model))
+
+
+def export_teacher(model: CrossEncoder, path: Path) -> None:
+    """The same of a cross-encoder; inputs `token_ids`, `segments` and `mask`, output `scores`."""
+    tokens = int(model.network.config.max_position_embeddings)
+    token_ids, segments, mask = model.tokenised([("desk lamp", "A lamp for a large desk"), ("lamp", "")])
+    inputs = {"token_ids": token_ids, "segments": segments, "mask": mask}
+    _export(model, inputs, path, output="scores", tokens=tokens)
+
+
+def _export(
+    model: torch.nn.Module, inputs: Mapping[str, torch.Tensor], path: Path, *, output: str, tokens: int
+) -> None:
+    """`inputs`: each of shape (n, t), by name, in the order of the model's arguments; `tokens`: the largest t."""
+    batch, length = torch.export.Dim("n"), torch.export.Dim("t", max=tokens)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations; parity is the judge of its work
         torch.onnx.export(
             model,
-            (example, (example > 0).long()),
+            tuple(inputs.values()),
             str(path),
-            input_names=["token_ids", "mask"],
-            output_names=["vectors"],
+            input_names=list(inputs),
+            output_names=[output],
             dynamo=True,
-            dynamic_shapes={"token_ids": {0: batch, 1: length}, "mask": {0: batch, 1: length}},
+            dynamic_shapes={name: {0: batch, 1: length} for name in inputs},
             external_data=False,
             verbose=False,
         )

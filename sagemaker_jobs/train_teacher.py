@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.cross_encoder import CrossEncoder, CrossEncoderManifest, Pair
+from models.cross_encoder import CrossEncoder, CrossEncoderManifest
 from models.precision import reduced_precision
 from models.text_encoder import original_folder
 from relevance.arrays import Rows, Vector
@@ -27,6 +27,7 @@ from relevance.contracts.products import Product
 from relevance.contracts.stages import PreprocessRequest
 from relevance.errors import VitrineError
 from relevance.metrics import ndcg
+from relevance.pairs import Pair
 from relevance.product_text import embedding_text
 from relevance.progress import pace
 from relevance.release import Release

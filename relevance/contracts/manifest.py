@@ -31,7 +31,8 @@ class ReleaseManifest(BaseModel):
     encoder_id: str | None
     """None when the release has no vectors: every search is lexical then."""
     space: str | None = None
-    """The id of the encoder in whose space the products' vectors lie; None where the queries' own encoder made them."""
+    """The id of the encoder in whose space the products' vectors lie: a query's vector of another must not be compared
+    with them. None where there are none, and in releases of before this was written for every one with vectors."""
     dimension: int | None = Field(gt=0)
     frequent_queries: int = Field(default=0, ge=0)
     """How many of the shop's queries have the large model's own vector in it."""

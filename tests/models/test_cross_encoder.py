@@ -6,8 +6,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from models.cross_encoder import LENGTH_STEP, PRODUCT_TOKENS, QUERY_TOKENS, CrossEncoder  # noqa: E402
+from models.cross_encoder import CrossEncoder  # noqa: E402
 from relevance.errors import VitrineError  # noqa: E402
+from relevance.pairs import LENGTH_STEP, PRODUCT_TOKENS, QUERY_TOKENS  # noqa: E402
 from tests.models.tiny_bert import a_tiny_bert  # noqa: E402
 
 PAIRS = [
