@@ -39,11 +39,11 @@ from sagemaker_jobs.build_release import ARTEFACTS, build_release
 from sagemaker_jobs.candidates_release import candidates_release, held_back
 from sagemaker_jobs.dataset import Dataset
 from sagemaker_jobs.derive_queries import derive_queries
-from sagemaker_jobs.evaluate import release_in
 from sagemaker_jobs.evaluation import JUDGED, TEST, evaluate
 from sagemaker_jobs.folders import PROJECT
 from sagemaker_jobs.known_vectors import encode_unknown
 from sagemaker_jobs.product_vectors import ProductVectors, VectorsManifest
+from sagemaker_jobs.release_copies import release_in
 from sagemaker_jobs.train_ranker import QUERIES, Group, Training, build_groups, train_on
 
 SEEDS = 10
