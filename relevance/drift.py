@@ -56,6 +56,12 @@ def chance_of_stability(before: Mapping[str, float], now: Mapping[str, float]) -
     return float(quantile * (1 / max(first.sum(), 1) + 1 / max(second.sum(), 1)))
 
 
+def expected_stability(before: Mapping[str, float], now: Mapping[str, float]) -> float:
+    """The PSI that two samples of these sizes have on average if nothing has changed."""
+    first, second = _binned(before, now)
+    return float((len(first) - 1) * (1 / max(first.sum(), 1) + 1 / max(second.sum(), 1)))
+
+
 def kolmogorov_smirnov(
     before: Sequence[float], now: Sequence[float], *, count_before: int, count_now: int
 ) -> tuple[float, float]:

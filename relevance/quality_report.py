@@ -64,10 +64,10 @@ def _drift(found: DriftFound) -> Iterator[str]:
     yield ""
     yield f"Stability index beyond chance: up to {SOME_CHANGE} nothing to speak of, from {LARGE_CHANGE} large."
     yield ""
-    yield "| | index | by chance | beyond | distance | p | median | before |"
+    yield "| | index | by chance | beyond | distance | p | mean | before |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for one in sorted(found.compared, key=lambda one: -one.beyond_chance):
-        numbers = [one.distance, one.likelihood, one.median, one.median_before]
+        numbers = [one.distance, one.likelihood, one.mean, one.mean_before]
         rest = " | ".join("-" if number is None else f"{number:.3g}" for number in numbers)
         index = f"{one.stability_index:.3f} | {one.by_chance:.3f} | {one.beyond_chance:.3f}"
         yield f"| {one.name} | {index} | {rest} |"

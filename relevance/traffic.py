@@ -87,8 +87,8 @@ def histogram(searches: Iterable[Weighed], name: str, edges: Sequence[float] | N
     if edges is None:
         edges = _edges(values, reached)
     counts = np.bincount(np.searchsorted(edges, values, side="right"), weights, minlength=len(edges) + 1)
-    median = float(values[np.searchsorted(reached, reached[-1] / 2)])
-    return Histogram(edges=tuple(edges), counts=tuple(counts.round(4).tolist()), median=median)
+    mean = round(float(np.average(values, weights=weights)), 4)
+    return Histogram(edges=tuple(edges), counts=tuple(counts.round(4).tolist()), mean=mean)
 
 
 def _edges(values: NDArray[np.float64], reached: NDArray[np.float64]) -> list[float]:

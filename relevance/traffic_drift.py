@@ -12,6 +12,7 @@ from relevance.drift import (
     SOME_CHANGE,
     binned_kolmogorov_smirnov,
     chance_of_stability,
+    expected_stability,
     population_stability,
 )
 from relevance.query_profile import QueryProfile
@@ -63,8 +64,8 @@ def _numbers(baseline: Baseline, counted: Sequence[Weighed]) -> Iterator[Compare
             update={
                 "distance": round(distance, 4),
                 "likelihood": likelihood,
-                "median": now.median,
-                "median_before": before.median,
+                "mean": now.mean,
+                "mean_before": before.mean,
             }
         )
 
@@ -74,6 +75,7 @@ def _compared(name: str, before: Mapping[str, float], now: Mapping[str, float]) 
         name=name,
         stability_index=round(population_stability(before, now), 4),
         by_chance=round(chance_of_stability(before, now), 4),
+        expected=round(expected_stability(before, now), 4),
     )
 
 
@@ -91,13 +93,23 @@ def _moved(compared: Sequence[Compared], baseline: Baseline, counted: Sequence[W
 
 def _said(one: Compared, baseline: Baseline, counted: Sequence[Weighed]) -> str:
     index = f"{one.beyond_chance:.2f} of the stability index is beyond chance"
-    if one.median is not None and one.median_before is not None:
-        return f"{one.name}: half are below {one.median:g}, {one.median_before:g} in the baseline; {index}"
+    if one.mean is not None and one.mean_before is not None:
+        if one.name == "nearness":
+            far, far_before = _far(baseline, counted)
+            return f"{far:.1%} of searches are near no topic, {far_before:.1%} in the baseline; {index}"
+        return f"{one.name}: {one.mean:g} on average, {one.mean_before:g} in the baseline; {index}"
     if one.name == "topic":
         return f"topics: {index}"
     before, now = baseline.kinds[one.name], kinds(counted, one.name)
     value = max({*before, *now}, key=lambda value: abs(_share(now, value) - _share(before, value)))
     return f"{one.name}: {_share(now, value):.1%} {value}, {_share(before, value):.1%} in the baseline; {index}"
+
+
+def _far(baseline: Baseline, counted: Sequence[Weighed]) -> tuple[float, float]:
+    """Shares of the window and the baseline that are no nearer to their topic than a twentieth of the baseline is."""
+    before = baseline.numbers["nearness"]
+    now = histogram(counted, "nearness", before.edges)
+    return (sum(now.counts[:2]) / sum(now.counts) if now else 0.0), sum(before.counts[:2]) / sum(before.counts)
 
 
 def _moved_topics(baseline: Baseline, now: Mapping[str, float]) -> Sequence[Moved]:

@@ -27,7 +27,7 @@ class Histogram(_Frozen):
     """Ascending; a value that equals one belongs above it."""
     counts: tuple[float, ...]
     """Below the first edge, between each two, above the last: one more than edges."""
-    median: float
+    mean: float
 
     @model_validator(mode="after")
     def _fits(self) -> "Histogram":

@@ -79,18 +79,20 @@ class Compared(_Said):
     """PSI (`relevance.drift`)."""
     by_chance: float
     """What 99 in 100 pairs of samples of these sizes stay below if nothing has changed."""
+    expected: float
+    """What they have on average."""
     distance: float | None = None
     """Kolmogorov-Smirnov, in [0, 1]; None where the values have no order."""
     likelihood: float | None = None
     """How likely chance makes a larger distance; a p-value."""
-    median: float | None = None
-    median_before: float | None = None
+    mean: float | None = None
+    mean_before: float | None = None
     """None where the values have no order."""
 
     @property
     def beyond_chance(self) -> float:
-        """How much of the index chance does not explain; 0 where it explains all."""
-        return max(self.stability_index - self.by_chance, 0.0)
+        """What the index would be of endless samples; 0 where chance may explain all of it."""
+        return self.stability_index - self.expected if self.stability_index > self.by_chance else 0.0
 
 
 class DriftFound(_Said):

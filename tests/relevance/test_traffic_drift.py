@@ -1,5 +1,6 @@
 """Windows of made-up searches beside a baseline of made-up searches: what moves, what chance alone does not move."""
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -83,7 +84,18 @@ def test_a_release_that_finds_worse_moves_the_scores_and_not_the_topics(baseline
     assert found.score_drift > LARGE_CHANGE
     assert by_name["topic"].beyond_chance == 0
     assert by_name["cosine"].likelihood < 0.001
-    assert by_name["cosine"].median < by_name["cosine"].median_before
+    assert by_name["cosine"].mean < by_name["cosine"].mean_before
+
+
+def test_searches_for_what_no_topic_is_about_are_counted(baseline):
+    strange = [one.model_copy(update={"nearness": 0.1}) for one in searches(240, seed=2)]
+
+    found = compare(baseline, [*searches(1760, seed=1), *strange])
+
+    (said,) = [one.said for one in found.moved if one.name == "nearness"]
+    far, before = (float(part) for part in re.findall(r"([0-9.]+)%", said))
+    assert far == pytest.approx(12 + 0.88 * 5, abs=1.5)
+    assert before == pytest.approx(5, abs=0.5)
 
 
 def test_searches_that_find_nothing_are_named(baseline):
