@@ -209,9 +209,9 @@ class Stage:
     def __post_init__(self) -> None:
         if self.edge is not None and self.region is None:
             raise ValueError(f"stage {self.name} has an edge but no region: its origin's address needs one")
-        if self.endpoint is not None and self.training is None:
+        if self.endpoint is not None and not (self.training and self.training.on_sagemaker):
             raise ValueError(
-                f"stage {self.name} has an endpoint but no training: its model lies in the training bucket"
+                f"stage {self.name} has an endpoint but no training on SageMaker: its model lies in that one's bucket"
             )
 
     @property

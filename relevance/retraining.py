@@ -48,7 +48,7 @@ def _over(asked: Asked, now: datetime, seen: Situation) -> str | None:
 
 def _busy(asked: Asked, now: datetime, seen: Situation) -> str | None:
     running = next((run for run in seen.runs if run.status in RUNNING), None)
-    return running and f"a run is under way since {_moment(running.started_at)}: {running.execution}"
+    return f"a run is under way since {_moment(running.started_at)}: {running.execution}" if running else None
 
 
 def _too_dear(asked: Asked, now: datetime, seen: Situation) -> str | None:

@@ -27,6 +27,7 @@ from sagemaker_jobs.build_release import SHOPPER, build_release
 from sagemaker_jobs.dataset import Dataset
 from sagemaker_jobs.folders import channel, model_folder, optional_channel
 from sagemaker_jobs.job import git_commit, run, say
+from sagemaker_jobs.prepare_catalogue import ACCOMPANYING
 from sagemaker_jobs.product_vectors import ProductVectors
 
 CATEGORIES = "categories.jsonl"
@@ -86,6 +87,7 @@ def export(
             f"the vectors in {vectors} were made of the data set {made.data_sha256[:12]}, "
             f"{dataset.folder} holds {data_sha256[:12]}"
         )
+    accompanying = [dataset.folder / name for name in ACCOMPANYING]
     products = dataset.products if categories is None else filled_in(dataset.products, categories)
     with tempfile.TemporaryDirectory() as scratch:
         models = Path(scratch)
@@ -107,6 +109,8 @@ def export(
             say=say,
             threads=threads,
             vectors=vectors,
+            catalogue_version=dataset.report.get("catalogue_version"),
+            accompanying={each.name: each.read_bytes() for each in accompanying if each.is_file()},
             lineage=lineage_of(data_sha256, parts, ranker_manifest.seed),
         )
 

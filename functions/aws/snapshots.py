@@ -63,7 +63,7 @@ def log_mb_since(bucket: str, moment: datetime | None) -> float:
         ]
     except (BotoCoreError, ClientError) as error:
         raise StoreUnavailable(f"the log in s3://{bucket}/inputs/events: {error}") from error
-    return round(sum(sizes) / 1e6, 6)
+    return float(round(sum(sizes) / 1e6, 6))
 
 
 def fetch(name: str, bucket: str, folder: Path) -> None:

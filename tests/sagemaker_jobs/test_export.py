@@ -64,6 +64,20 @@ def test_a_release_says_where_its_parts_come_from(trained, capsys):
     assert (release.manifest.lineage.seed, release.manifest.lineage.parent) == (7, "minilm")
 
 
+def test_a_release_keeps_the_shops_settings_and_says_which_version_of_its_catalogue_it_is_of(trained):
+    report = trained / "dataset" / "report.json"
+    report.write_text(json.dumps(json.loads(report.read_text()) | {"catalogue_version": 7}))
+    (trained / "dataset" / "settings.json").write_text('{"replicas": ["products_price_asc"]}')
+    (trained / "dataset" / "synonyms.json").write_text("[]")
+
+    status, (folder,) = exported(trained)
+
+    assert status == DONE
+    assert open_release(folder).manifest.catalogue_version == 7
+    assert (folder / "index" / "settings.json").read_text() == '{"replicas": ["products_price_asc"]}'
+    assert (folder / "index" / "synonyms.json").read_text() == "[]"
+
+
 def test_the_same_training_makes_the_same_release(trained):
     exported(trained)
 
