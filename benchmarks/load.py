@@ -39,6 +39,7 @@ class Answered:
     took_ms: float
     outcome: str
     """`200`, another status, or the name of what went wrong on the way."""
+    body: bytes = b""
 
 
 async def send(address: str, queries: Sequence[str], per_second: float) -> list[Answered]:
@@ -55,11 +56,11 @@ async def send(address: str, queries: Sequence[str], per_second: float) -> list[
             await asyncio.sleep(due - perf_counter())
             try:
                 async with session.post(f"{address}/1/indexes/products/query", json={"query": query}) as response:
-                    await response.read()
+                    body = await response.read()
                     outcome = str(response.status)
             except (aiohttp.ClientError, TimeoutError) as error:
-                outcome = type(error).__name__
-            return Answered((perf_counter() - due) * 1000, outcome)
+                outcome, body = type(error).__name__, b""
+            return Answered((perf_counter() - due) * 1000, outcome, body)
 
         return list(await asyncio.gather(*(ask(place, query) for place, query in enumerate(queries))))
 

@@ -444,6 +444,28 @@ def serve_table(results: Results) -> str:
     )
 
 
+def endpoint_faults_table(results: Results) -> str:
+    """What became of searches while the endpoint failed in one way after the other."""
+    rows = [
+        [
+            phase["phase"],
+            str(phase["failed"]),
+            str(phase["wrong_about_themselves"]),
+            ", ".join(f"{rung} {count}" for rung, count in sorted(phase["rungs"].items())),
+            f"{phase['p50_ms']:.0f}",
+            f"{phase['p99_ms']:.0f}",
+            "-" if phase["first_of_the_endpoint_s"] is None else f"{phase['first_of_the_endpoint_s']:g}",
+        ]
+        for phase in results["phases"]
+    ]
+    heads = ["the endpoint is", "failed", "wrong `degraded`", "searches by rung", "p50 ms", "p99 ms", "first of it, s"]
+    return (
+        f"{_table(heads, rows)}\n"
+        f"{results['per_second']} searches a second, {results['seconds']} s of each, over HTTP on the local cloud; "
+        f"deadline of the endpoint {results['deadline_ms']} ms. {_circumstances(results)}\n"
+    )
+
+
 def gate_table(results: Results) -> str:
     """Honest candidates and spoiled ones: how far each is from the live release, and what the gate said."""
 
@@ -556,6 +578,7 @@ def rungs_table(results: Results) -> str:
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "gate": gate_table,
     "rungs": rungs_table,
+    "endpoint_faults": endpoint_faults_table,
     "serve": serve_table,
     "serve_cuda": serve_table,
     "relevance": relevance_table,

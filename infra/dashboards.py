@@ -217,7 +217,7 @@ def engineers_dashboard(scope: Construct, stage: Stage, watched: Watched, alarms
 
 def _dashboard(scope: Construct, stage: Stage, name: str, said: str, rows: Iterable[Sequence[IWidget]]) -> Dashboard:
     head = TextWidget(markdown=f"# {said}: Vitrine {stage.name}", width=WHOLE, height=1)
-    widgets = [[head], *(list(row) for row in rows if row)]
+    widgets: list[list[IWidget]] = [[head], *(list(row) for row in rows if row)]
     full_name = f"vitrine-{stage.name}-{name}"
     return Dashboard(scope, name, dashboard_name=full_name, widgets=widgets, default_interval=Duration.days(1))
 

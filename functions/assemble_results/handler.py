@@ -152,6 +152,7 @@ def _answer(
         watch.passed("assemble")
         remembered().keep(question, answer, profiles[0] if profiles else None)
     took_ms = watch.record(answer, release, remembered=recalled is not None)
+    stages: dict[str, Any] = {f"{stage}_ms": round(stage_ms, 1) for stage, stage_ms in watch.stage_ms.items()}
     logger.info(
         "searched",
         query_id=answer.query_id,
@@ -162,7 +163,7 @@ def _answer(
         remembered=recalled is not None,
         took_ms=round(took_ms, 1),
         **_watched(profiles, parameters),
-        **{f"{stage}_ms": round(stage_ms, 1) for stage, stage_ms in watch.stage_ms.items()},
+        **stages,
     )
     return answer.model_copy(update={"processing_time_ms": round(took_ms), "warnings": (*warnings, *answer.warnings)})
 

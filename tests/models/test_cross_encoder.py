@@ -66,9 +66,10 @@ def test_long_texts_are_cut_each_by_itself_and_lengths_step(teacher):
 
 
 def test_a_query_and_a_product_may_not_change_places(teacher):
-    there, back = teacher.score_pairs([("desk lamp", "notebook"), ("notebook", "desk lamp")])
+    there = teacher.score_pairs(PAIRS)
+    back = teacher.score_pairs([(product, query) for query, product in PAIRS])
 
-    assert abs(there - back) > BF16["atol"]
+    assert np.abs(there - back).max() > BF16["atol"]
 
 
 def test_no_pairs_have_no_scores(teacher):
@@ -106,7 +107,9 @@ def test_saved_and_loaded_it_scores_the_same(teacher, saved):
 
     loaded = CrossEncoder.load(folder)
 
-    np.testing.assert_array_equal(loaded.score_pairs(PAIRS), teacher.score_pairs(PAIRS))
+    np.testing.assert_allclose(
+        loaded.score_pairs(PAIRS), teacher.score_pairs(PAIRS), rtol=1e-6
+    )  # sums, in another order
 
 
 def test_the_manifest_says_what_it_is_and_nothing_else_is_left(saved):
@@ -124,7 +127,7 @@ def test_it_can_be_saved_over_an_earlier_one(teacher, saved):
     later = teacher.save(folder, trained_on="more", metrics={}, seed=2, derived_from="a tiny BERT")
 
     assert later.cross_encoder_id != earlier.cross_encoder_id
-    np.testing.assert_array_equal(CrossEncoder.load(folder).score_pairs(PAIRS), teacher.score_pairs(PAIRS))
+    np.testing.assert_allclose(CrossEncoder.load(folder).score_pairs(PAIRS), teacher.score_pairs(PAIRS), rtol=1e-6)
 
 
 def test_weights_that_are_not_the_manifests_are_refused(saved):
