@@ -6,7 +6,7 @@ import pytest
 
 from cli.main import main
 from functions.aws.quality_store import QualityStore
-from functions.aws.release_store import move_pointer
+from functions.aws.release_pointer import move_pointer
 from tests.functions.conftest import surroundings
 
 TABLE = "query,product_id,rating\nlamp,p1,3\nlamp,p2,0\nsofa,p1,0\n"
