@@ -29,7 +29,9 @@ def tracked_texts():
 def test_every_program_that_a_document_names_exists(document):
     named = PROGRAM.findall(document.read_text(encoding="utf-8"))
 
-    assert [name for name in named if not (PROJECT / f"{name.replace('.', '/')}.py").is_file()] == []
+    places = {name: PROJECT / name.replace(".", "/") for name in named}
+    programs = {name: (place.with_suffix(".py"), place / "__main__.py") for name, place in places.items()}
+    assert [name for name, files in programs.items() if not any(file.is_file() for file in files)] == []
 
 
 @pytest.mark.parametrize("pattern", [HOME, INDEX_IN_USE], ids=["folders of one machine", "package index in use"])
