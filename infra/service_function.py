@@ -87,15 +87,16 @@ class ServiceFunction(Construct):
         )
         minute = Duration.minutes(1)
         self.alarm(stage, "Errors", self.function.metric_errors(period=minute))
-        self.alarm(stage, "Throttles", self.function.metric_throttles(period=minute))
-        self.alarm(
-            stage,
-            "NearTimeout",
-            self.function.metric_duration(period=minute, statistic="Maximum"),
-            NEAR_TIMEOUT * timeout_seconds * 1000,
-            evaluation_periods=15,
-            datapoints_to_alarm=2,  # one slow cold start is none yet
-        )
+        if not asynchronous:  # what nobody waits for is tried again, and ends in the queue when that does not help
+            self.alarm(stage, "Throttles", self.function.metric_throttles(period=minute))
+            self.alarm(
+                stage,
+                "NearTimeout",
+                self.function.metric_duration(period=minute, statistic="Maximum"),
+                NEAR_TIMEOUT * timeout_seconds * 1000,
+                evaluation_periods=15,
+                datapoints_to_alarm=2,  # one slow cold start is none yet
+            )
         acknowledge(self, FINDINGS)
 
     def _dead_letters(self, stage: Stage) -> aws_sqs.Queue:

@@ -113,7 +113,7 @@ def test_alarms_ring_at_the_stages_limits(synthesise, an_endpoint):
 def test_every_alarm_is_a_heading_of_the_runbook(request, mode):
     headings = (PROJECT / "docs" / "runbook.md").read_text(encoding="utf-8").splitlines()
 
-    assert {f"## {name}" for name in alarms(request.getfixturevalue(mode))} <= set(headings)
+    assert {f"### {name}" for name in alarms(request.getfixturevalue(mode))} <= set(headings)
 
 
 def test_instances_stay_between_the_stages_bounds_at_every_hour(with_endpoint):

@@ -2,73 +2,28 @@
 
 import json
 import re
-from dataclasses import replace
-from pathlib import Path
 
-import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_cloudwatch, aws_sns, aws_sqs
 
-from functions.environment import EnvironmentSettings
 from functions.metric_catalogue import METRICS
 from infra.layer_contents import PROJECT
-from infra.monitoring_stack import MonitoringStack
-from infra.paging_stack import PagingStack
-from infra.search_stack import SearchStack
-from infra.service_function import ServiceFunction
-from infra.stage import Paging, stages
-from infra.storage_stack import StorageStack
-from infra.watched import Watched, WatchedEndpoint
+from infra.stage import Paging
 from relevance.objectives import objective
-from tests.infra.conftest import Synthesised
 
 ALARM, COMPOSITE, DASHBOARD = (f"AWS::CloudWatch::{kind}" for kind in ("Alarm", "CompositeAlarm", "Dashboard"))
-STACKS = ("search", "others", "monitoring", "paging")
 FREE_METRICS_OF_A_DASHBOARD = 50
 RINGS_ON_SILENCE = {"RelevanceUnmeasured"}
 
 
 @pytest.fixture(scope="module")
-def everything(layer_stand_in, tmp_path_factory):
-    """A stage that has all that can be watched, in stand-ins where their stacks are not here."""
-    folder = tmp_path_factory.mktemp("assembly-everything")
-    stage = replace(
-        stages(Path("/nowhere"))["prod"], layers=layer_stand_in, paging=Paging(alarm_email="somebody@shop.example")
-    )
-    app = cdk.App(outdir=str(folder))
-    search = SearchStack(app, stage=stage, storage=StorageStack(app, stage=stage))
-    others = cdk.Stack(app, "vitrine-prod-others")
-    background = [
-        ServiceFunction(others, folder, stage=stage, folder=folder, settings=EnvironmentSettings())
-        for folder in ("monitor_quality", "publish_release", "trigger_retraining")
-    ]
-    queue = aws_sqs.Queue(others, "Queue")
-    background[1].alarm(stage, "DeadLetters", queue.metric_approximate_number_of_messages_visible())
-    watched = Watched(
-        search=search,
-        background=tuple(background),
-        quality=background[0],
-        dead_letters={"publish_release": queue},
-        endpoint=WatchedEndpoint(
-            dimensions={"EndpointName": "vitrine-prod", "VariantName": "large-model"},
-            alarms=tuple(an_alarm(others, name) for name in ("EndpointErrors", "EndpointSlow")),
-        ),
-        retraining=(aws_sns.Topic(others, "Retrain"),),
-    )
-    monitoring = MonitoringStack(app, stage=stage, watched=watched)
-    PagingStack(app, stage=stage, paging=stage.paging, watched=watched, monitoring=monitoring)
-    app.synth()
-    return Synthesised(stage, folder)
-
-
-def an_alarm(scope, name):
-    metric = aws_cloudwatch.Metric(namespace="AWS/SageMaker", metric_name=name)
-    return metric.create_alarm(scope, name, alarm_name=f"vitrine-prod-{name}", threshold=1, evaluation_periods=1)
+def everything(synthesise, an_endpoint):
+    """A stage that has all that can be watched, with an endpoint that is always on."""
+    return synthesise("prod", endpoint=an_endpoint, paging=Paging(alarm_email="somebody@shop.example"))
 
 
 def alarms(synthesised, kind=ALARM):
     """Name -> properties, of every stack."""
-    found = [each for part in STACKS for each in synthesised.resources(part, kind).values()]
+    found = [each for part in synthesised.parts() for each in synthesised.resources(part, kind).values()]
     return {each["AlarmName"]: each for each in found}
 
 
@@ -86,7 +41,7 @@ def summed_up_by(synthesised, name):
     """Names of the alarms in a composite's rule, found by their logical ids."""
     by_id = {
         logical_id: properties["AlarmName"]
-        for part in STACKS
+        for part in synthesised.parts()
         for logical_id, properties in synthesised.resources(part, ALARM).items()
     }
     rule = json.dumps(alarm(synthesised, name)["AlarmRule"])
@@ -116,13 +71,14 @@ def shown_metrics(body):
     return found
 
 
-def test_alarms_and_the_runbooks_headings_about_them_are_the_same(everything):
+def test_alarms_and_the_runbooks_headings_about_them_are_the_same(everything, with_sleeping_endpoint):
     page = (PROJECT / "docs" / "runbook.md").read_text(encoding="utf-8")
     (section,) = re.findall(r"^## Alarms$(.*?)^## ", page, flags=re.MULTILINE | re.DOTALL)
 
     headings = re.findall(r"^### (.+)$", section, flags=re.MULTILINE)
 
-    assert sorted(headings) == sorted({heading(name) for name in alarms(everything) | alarms(everything, COMPOSITE)})
+    ours = alarms(everything) | alarms(everything, COMPOSITE) | alarms(with_sleeping_endpoint)
+    assert sorted(headings) == sorted({heading(name) for name in ours})
 
 
 def test_every_heading_says_what_it_means_what_to_do_and_when_it_is_over():
@@ -225,10 +181,16 @@ def test_retraining_is_told_of_drift_and_of_low_relevance(everything):
     assert told == {"RelevanceLow", "QueriesDrifted"}
 
 
-def test_relevance_is_watched_only_where_it_is_measured(dev):
-    names = {heading(each["AlarmName"]) for each in dev.resources("monitoring", ALARM).values()}
+def test_relevance_is_watched_only_where_it_is_measured(dev, synthesise):
+    unmeasured = synthesise("dev", quality_minutes=None)
 
-    assert names == {"ApiSlow", "ReleaseOld"}
+    names, without = (
+        {heading(each["AlarmName"]) for each in stage.resources("monitoring", ALARM).values()}
+        for stage in (dev, unmeasured)
+    )
+
+    assert names - without == {"RelevanceLow", "RelevanceUnmeasured", "QueriesDrifted"}
+    assert without == {"ApiSlow", "ReleaseOld"}
 
 
 def test_cloudwatch_may_publish_to_the_topic_and_whoever_is_named_is_subscribed(everything):

@@ -53,7 +53,7 @@ def test_its_log_and_alarms_carry_the_stage_and_their_headings(dev):
     alarms = {each["AlarmName"] for each in dev.resources("quality", "AWS::CloudWatch::Alarm").values()}
 
     assert group["LogGroupName"] == "/vitrine/dev/monitor_quality"
-    assert alarms == {"vitrine-dev-monitor_quality-Errors", "vitrine-dev-monitor_quality-Throttles"}
+    assert alarms == {f"vitrine-dev-monitor_quality-{name}" for name in ("Errors", "Throttles", "NearTimeout")}
 
 
 def test_its_asset_holds_itself_and_no_other_function(dev):

@@ -86,10 +86,8 @@ def test_every_alarm_is_a_heading_of_the_runbook(dev):
 
     names = {alarm["AlarmName"] for alarm in dev.resources("retraining", "AWS::CloudWatch::Alarm").values()}
 
-    assert names == {
-        f"vitrine-dev-trigger_retraining-{what}" for what in ("Errors", "Throttles", "DeadLetters", "RetrainingFailed")
-    }
-    assert {f"## {name.rsplit('-', 1)[1]}" for name in names} <= set(headings)
+    assert names == {f"vitrine-dev-trigger_retraining-{what}" for what in ("Errors", "DeadLetters", "RetrainingFailed")}
+    assert {f"### {name.rsplit('-', 1)[1]}" for name in names} <= set(headings)
 
 
 def test_a_failed_run_rings_in_its_own_stage(dev):
