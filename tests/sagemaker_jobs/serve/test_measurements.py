@@ -40,10 +40,3 @@ def test_a_minute_without_requests_has_no_line_and_the_totals_stay():
 
     assert measurements.line(60_000) is None
     assert measurements.totals() == {"answered": {"score": 1}, "refused": {}, "since_last_line": {}}
-
-
-def test_metrics_are_in_the_functions_namespace():
-    from functions.observability import METRIC_NAMESPACE
-    from sagemaker_jobs.serve.measurements import NAMESPACE
-
-    assert NAMESPACE == METRIC_NAMESPACE
