@@ -96,6 +96,10 @@ class MonitoringStack(Stack):
 
     def _alarm(self, name: str, metric: aws_cloudwatch.Metric, limit: float, **given: Any) -> aws_cloudwatch.Alarm:
         """Above `limit`, and quiet where there are no data, unless told otherwise."""
+        usual: dict[str, Any] = {
+            "comparison_operator": ABOVE,
+            "treat_missing_data": aws_cloudwatch.TreatMissingData.NOT_BREACHING,
+        }
         return aws_cloudwatch.Alarm(
             self,
             name,
@@ -103,9 +107,5 @@ class MonitoringStack(Stack):
             alarm_description=f"docs/runbook.md, {name}",
             metric=metric,
             threshold=limit,
-            **{
-                "comparison_operator": ABOVE,
-                "treat_missing_data": aws_cloudwatch.TreatMissingData.NOT_BREACHING,
-                **given,
-            },
+            **usual | given,
         )
