@@ -94,8 +94,8 @@ def registered():
     """Each route that a handler really answers, with its function."""
     for folder in sorted(Path(functions.__file__).parent.iterdir()):
         if (folder / "handler.py").is_file():
-            api = import_module(f"functions.{folder.name}.handler").api
-            for route in [*api._static_routes, *api._dynamic_routes]:
+            api = getattr(import_module(f"functions.{folder.name}.handler"), "api", None)  # the others answer nobody
+            for route in [*api._static_routes, *api._dynamic_routes] if api else []:
                 yield (folder.name, route.method, route.openapi_path)
 
 

@@ -80,7 +80,7 @@ def test_the_same_features_in_another_order_are_refused(release):
     ("field", "value", "said"),
     [
         ("encoder_id", "another", "manifest says encoder another, its files all-minilm"),
-        ("space", "large", "manifest says space large, its files all-minilm"),
+        ("space", "large", "manifest says space large, its files original-"),
         ("dimension", 512, "manifest says encoder dimension 512, its files 384"),
         ("ranker_id", "another", "manifest says ranker another, its files linear-1"),
         ("products", 9, "manifest says number of products 9, its files 8"),
