@@ -103,6 +103,6 @@ def test_make_down_leaves_no_process_of_it(local_cloud):
 
     down = local_cloud.make("down")
 
-    assert "ended: gateway, cloud" in down.stdout
+    assert "ended: gateway, pipelines, cloud" in down.stdout
     assert not [server for server in state.servers.values() if start_mark(server.pid) is not None]
     assert not local_cloud.folder.joinpath("tmp").exists()
