@@ -6,6 +6,7 @@
 The endpoint's program is killed, stopped without a word (it holds connections and answers nothing), and replaced by one
 that answers garbage, 429, or two seconds late; between two faults it is back. A search is right about itself if it says
 `degraded: endpoint` exactly when its vector came from elsewhere. Queries are distinct, so none is answered from memory.
+Ends with 1 if a search failed or was wrong about itself, or if the endpoint was not back in use behind a fault.
 """
 
 import asyncio
@@ -146,7 +147,8 @@ def figures_of(name: str, answered: Sequence[Answered]) -> dict[str, Any]:
     rungs = [answer["rung"] for answer in told]
     right = [("endpoint" in answer["degraded"]) == (answer["rung"] in ("lambda", "lexical")) for answer in told]
     p50, p99, most = np.percentile([one.took_ms for one in answered], [50, 99, 100])
-    first = next((at for at, rung in enumerate(rungs) if rung == "endpoint"), None)
+    without = [at for at, rung in enumerate(rungs) if rung != "endpoint"]
+    again = 0 if not without else without[-1] + 1
     return {
         "phase": name,
         "searches": len(answered),
@@ -156,7 +158,7 @@ def figures_of(name: str, answered: Sequence[Answered]) -> dict[str, Any]:
         "p50_ms": round(float(p50), 1),
         "p99_ms": round(float(p99), 1),
         "most_ms": round(float(most), 1),
-        "first_of_the_endpoint_s": None if first is None else round(first / PER_SECOND, 2),
+        "all_of_the_endpoint_after_s": round(again / PER_SECOND, 2) if again < len(rungs) else None,
     }
 
 
@@ -174,7 +176,7 @@ async def measure(address: str, queries: Sequence[str], endpoint: Endpoint) -> l
 
 
 def main() -> int:
-    """Measure, print, write `endpoint_faults.json`; ends with 1 if a search failed or was wrong about itself."""
+    """Measure, print, write `endpoint_faults.json`."""
     given = read_arguments(__doc__)
     address = f"http://127.0.0.1:{os.environ.get('PORT', DEFAULT_PORT)}"
     folder = LocalFolder.from_environment()
@@ -197,7 +199,8 @@ def main() -> int:
         "phases": phases,
     }
     print(write_results("endpoint_faults", given, figures))
-    return int(bool(figures["failed"] or figures["wrong_about_themselves"]))
+    lost = [phase for phase in phases if phase["phase"] == "back" and phase["all_of_the_endpoint_after_s"] is None]
+    return int(bool(figures["failed"] or figures["wrong_about_themselves"] or lost))
 
 
 if __name__ == "__main__":

@@ -46,9 +46,9 @@ class SearchSettings(EnvironmentSettings):
     """Which of the endpoint's inference components is asked; empty for an endpoint that has none."""
     endpoint_deadline_ms: int = Field(default=60, gt=0)
     """How long a search waits for the endpoint before it goes on with the encoder here."""
-    endpoint_failures: int = Field(default=5, gt=0)
+    endpoint_failures: int = Field(default=3, gt=0)
     """After so many failures in a row the endpoint is left alone for a pause."""
     endpoint_pause_seconds: float = Field(default=2.0, gt=0)
-    """How long the first pause is, give or take half; each one behind it is twice as long, up to half a minute."""
+    """How long the first pause is, give or take half; each one behind it is twice as long, up to ten seconds."""
     key_parameter: str
     """Name of the SSM SecureString that holds the hashed API keys."""

@@ -241,7 +241,7 @@ def stages(local_release_folder: Path, local_endpoint: str = "") -> dict[str, St
         quality_window_minutes=60,
         release_folder=str(local_release_folder),
         other_endpoint=local_endpoint,
-        endpoint_deadline_ms=250,  # a laptop's processor stands for the GPU
+        endpoint_deadline_ms=100,  # a laptop's processor stands for the GPU
         # the emulator knows no SageMaker: `local/pipeline_runner.py` runs the same jobs here, at no price
         training=Training(on_sagemaker=False, retraining_days=None, run_dollars=0, cool_down_hours=0),
         paging=None,  # nor composite alarms

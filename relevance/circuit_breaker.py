@@ -25,11 +25,11 @@ class CircuitBreaker:
         clock: Callable[[], float],
         drawn: random.Random,
         *,
-        failures: int = 5,
+        failures: int = 3,
         share: float = 0.5,
         window: int = 20,
         pause_seconds: float = 2.0,
-        longest_pause_seconds: float = 30.0,
+        longest_pause_seconds: float = 10.0,
     ) -> None:
         """
         Args:
