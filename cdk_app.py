@@ -58,7 +58,8 @@ def main() -> None:
     """Synthesise the stage that `STAGE` names."""
     local_folder = Path(os.environ.get("VITRINE_LOCAL_FOLDER", ".local")).absolute()
     local_endpoint = os.environ.get("VITRINE_ENDPOINT", "")  # none unless one was started beside the emulator
-    known = stages(local_folder / "tmp" / "releases", local_endpoint)
+    local_watch = bool(os.environ.get("VITRINE_WATCH"))
+    known = stages(local_folder / "tmp" / "releases", local_endpoint, local_watch=local_watch)
     name = os.environ.get("STAGE", "dev")
     if name not in known:
         sys.exit(f"STAGE={name}: expected one of {', '.join(known)}")

@@ -458,7 +458,15 @@ def endpoint_faults_table(results: Results) -> str:
         ]
         for phase in results["phases"]
     ]
-    heads = ["the endpoint is", "failed", "wrong `degraded`", "searches by rung", "p50 ms", "p99 ms", "all of it after, s"]
+    heads = [
+        "the endpoint is",
+        "failed",
+        "wrong `degraded`",
+        "searches by rung",
+        "p50 ms",
+        "p99 ms",
+        "all of it from, s",
+    ]
     return (
         f"{_table(heads, rows)}\n"
         f"{results['per_second']} searches a second, {results['seconds']} s of each, over HTTP on the local cloud; "

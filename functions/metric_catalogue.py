@@ -111,11 +111,17 @@ RELEVANCE_NDCG10 = _metric(
     "mean nDCG@10 of the judged queries, asked through the API, unjudged products as bad; in [0, 1]",
     QUALITY,
 )
-RELEVANCE_NDCG10_JUDGED = _metric(
-    "RelevanceNdcg10Judged", MetricUnit.NoUnit, "the same over judged products alone", QUALITY
+RELEVANCE_CHANGE = _metric(
+    "RelevanceChange",
+    MetricUnit.NoUnit,
+    "how much more or less the judged queries reach than they usually do: nDCG@10 less its mean of a week of looks",
+    QUALITY,
 )
 RELEVANCE_ANSWERED_SHARE = _metric(
-    "RelevanceAnsweredShare", MetricUnit.NoUnit, "the part of the judged queries that were answered, in [0, 1]", QUALITY
+    "RelevanceAnsweredShare",
+    MetricUnit.NoUnit,
+    "the part of the judged queries that were answered, in [0, 1]; 0 also where none could be asked",
+    QUALITY,
 )
 RELEVANCE_ZERO_HIT_SHARE = _metric(
     "RelevanceZeroHitShare", MetricUnit.NoUnit, "the part of them that found nothing, in [0, 1]", QUALITY

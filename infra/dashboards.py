@@ -227,7 +227,10 @@ def _quality(draw: _Drawing) -> list[IWidget]:
     return [
         draw.graph(
             "Relevance: nDCG@10 of the judged queries",
-            [draw.sent(catalogue.RELEVANCE_NDCG10, Stats.AVERAGE, "nDCG@10", HOURS)],
+            [
+                draw.sent(catalogue.RELEVANCE_NDCG10, Stats.AVERAGE, "nDCG@10", HOURS),
+                draw.sent(catalogue.RELEVANCE_CHANGE, Stats.AVERAGE, "beside the week before", HOURS),
+            ],
             width=HALF,
             line=(limit, f"at least {limit:g}"),
         ),

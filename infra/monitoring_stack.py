@@ -8,7 +8,14 @@ from typing import Any
 from aws_cdk import Duration, Environment, Stack, aws_cloudwatch, aws_cloudwatch_actions
 from constructs import Construct
 
-from functions.metric_catalogue import QUERY_DRIFT, RELEASE_AGE_HOURS, RELEVANCE_NDCG10, Metric
+from functions.metric_catalogue import (
+    QUERY_DRIFT,
+    RELEASE_AGE_HOURS,
+    RELEVANCE_ANSWERED_SHARE,
+    RELEVANCE_CHANGE,
+    RELEVANCE_NDCG10,
+    Metric,
+)
 from infra.dashboards import engineers_dashboard, shops_dashboard
 from infra.sent_metric import sent
 from infra.stage import Stage
@@ -35,16 +42,18 @@ class MonitoringStack(Stack):
             env=Environment(region=stage.region),
         )
         self._stage = stage
+        worse, unsure = self._quality(watched)
         self.hurts_shoppers: list[aws_cloudwatch.IAlarm] = [
             self._api_slow(watched),
             *(alarm for service in watched.search.services.values() for alarm in service.alarms),
             *(watched.endpoint.alarms if watched.endpoint else ()),
+            *worse,
         ]
         """What a shopper notices."""
         self.can_wait: list[aws_cloudwatch.IAlarm] = [
             self._release_old(),
             *(alarm for service in watched.background for alarm in service.alarms),
-            *(self._quality(watched) if watched.quality else ()),
+            *unsure,
         ]
         """What nobody notices for hours, but somebody must mend."""
         shops_dashboard(self, stage, watched)
@@ -65,36 +74,50 @@ class MonitoringStack(Stack):
         age = self._sent(RELEASE_AGE_HOURS, "Maximum")  # also if one function alone is stuck with an old one
         return self._alarm("ReleaseOld", age, 24 * self._stage.old_release_days, evaluation_periods=2)
 
-    def _quality(self, watched: Watched) -> list[aws_cloudwatch.Alarm]:
-        """Relevance below the objective, not measured at all, and other searches than the release was made for."""
-        measured = self._sent(RELEVANCE_NDCG10, "SampleCount")
-        low = self._alarm(
-            "RelevanceLow",
-            self._sent(RELEVANCE_NDCG10, "Average"),
-            objective("relevance").limit,
-            comparison_operator=BELOW,
-            evaluation_periods=3,
-            datapoints_to_alarm=2,
-            treat_missing_data=aws_cloudwatch.TreatMissingData.IGNORE,  # the next alarm is about that
-        )
+    def _quality(self, watched: Watched) -> tuple[list[aws_cloudwatch.Alarm], list[aws_cloudwatch.Alarm]]:
+        """Relevance below the objective, or below what it was; then not measured, other searches than the release's.
+
+        Each look of the watch makes one value in each period. Where nobody looks there are no such alarms.
+        """
+        watch, minutes = watched.quality, self._stage.quality_minutes
+        if watch is None or minutes is None:
+            return [], []
+        twice_in_three: dict[str, Any] = {
+            "comparison_operator": BELOW,
+            "evaluation_periods": 3,
+            "datapoints_to_alarm": 2,
+            "treat_missing_data": aws_cloudwatch.TreatMissingData.IGNORE,  # RelevanceUnmeasured is about that
+        }
+        relevance = self._sent(RELEVANCE_NDCG10, "Average", minutes)
+        low = self._alarm("RelevanceLow", relevance, objective("relevance").limit, **twice_in_three)
+        change = self._sent(RELEVANCE_CHANGE, "Average", minutes)
+        fell = self._alarm("RelevanceFell", change, objective("judged_relevance_against_live").limit, **twice_in_three)
         unmeasured = self._alarm(
             "RelevanceUnmeasured",
-            measured,
-            1,
-            comparison_operator=BELOW,
+            aws_cloudwatch.MathExpression(
+                # a stage without judged queries sends no share, and has nothing to measure
+                expression="IF(FILL(looks, 0) < 1 OR FILL(answered, 1) <= 0, 1, 0)",
+                using_metrics={
+                    "looks": watch.function.metric_invocations(period=Duration.minutes(minutes)),
+                    "answered": self._sent(RELEVANCE_ANSWERED_SHARE, "Maximum", minutes),
+                },
+                period=Duration.minutes(minutes),
+            ),
+            0,
             evaluation_periods=3,
             treat_missing_data=aws_cloudwatch.TreatMissingData.BREACHING,  # what stopped sends nothing
         )
-        drifted = self._alarm("QueriesDrifted", self._sent(QUERY_DRIFT, "Maximum"), LARGE_CHANGE, evaluation_periods=3)
+        drift = self._sent(QUERY_DRIFT, "Maximum", minutes)
+        drifted = self._alarm("QueriesDrifted", drift, LARGE_CHANGE, evaluation_periods=3)
         for topic in watched.retraining:
             for alarm in (low, drifted):
                 alarm.add_alarm_action(aws_cloudwatch_actions.SnsAction(topic))
-        return [low, unmeasured, drifted]
+        return [low, fell], [unmeasured, drifted]
 
-    def _sent(self, metric: Metric, statistic: str) -> aws_cloudwatch.Metric:
-        return sent(self._stage.name, metric, statistic, Duration.hours(1))
+    def _sent(self, metric: Metric, statistic: str, minutes: int = 60) -> aws_cloudwatch.Metric:
+        return sent(self._stage.name, metric, statistic, Duration.minutes(minutes))
 
-    def _alarm(self, name: str, metric: aws_cloudwatch.Metric, limit: float, **given: Any) -> aws_cloudwatch.Alarm:
+    def _alarm(self, name: str, metric: aws_cloudwatch.IMetric, limit: float, **given: Any) -> aws_cloudwatch.Alarm:
         """Above `limit`, and quiet where there are no data, unless told otherwise."""
         usual: dict[str, Any] = {
             "comparison_operator": ABOVE,

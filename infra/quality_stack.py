@@ -31,6 +31,7 @@ class QualityStack(Stack):
             layers=[layers.base, layers.search],
             memory_mib=1024,
             timeout_seconds=300,
+            hurried=False,  # RelevanceUnmeasured rings where it did not look
             settings=QualitySettings(
                 release_bucket=storage.releases.bucket_name,
                 pointer_table=storage.pointers.table_name,
@@ -38,6 +39,7 @@ class QualityStack(Stack):
                 api_address=search.api.api_endpoint,
                 api_id=search.api.api_id,
                 log_group=search.front_door.logs.log_group_name,
+                every_minutes=stage.quality_minutes or 60,
                 window_minutes=stage.quality_window_minutes,
             ),
         )

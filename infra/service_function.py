@@ -36,7 +36,8 @@ NEAR_TIMEOUT = 0.8
 class ServiceFunction(Construct):
     """The Lambda in `functions/<folder>/`, with kept logs, traces, and alarms on errors, throttled calls and slow ones.
 
-    One that nobody waits for (`asynchronous`) is tried three times; then its event lies in a queue, with an alarm.
+    One that nobody waits for (`asynchronous`) is tried three times; then its event lies in a queue, with an alarm. One
+    that is not `hurried` has no alarm on throttled and slow calls: another one rings where it did not do its work.
 
     Its code asset holds that folder and the code it may import, nothing else, so a change to one
     function redeploys one function.
@@ -54,6 +55,7 @@ class ServiceFunction(Construct):
         memory_mib: int = 512,
         timeout_seconds: int = 5,
         asynchronous: bool = False,
+        hurried: bool = True,
     ) -> None:
         super().__init__(scope, construct_id)
         self.folder = folder
@@ -87,7 +89,7 @@ class ServiceFunction(Construct):
         )
         minute = Duration.minutes(1)
         self.alarm(stage, "Errors", self.function.metric_errors(period=minute))
-        if not asynchronous:  # what nobody waits for is tried again, and ends in the queue when that does not help
+        if hurried and not asynchronous:  # what is asynchronous is tried again, and ends in the queue at worst
             self.alarm(stage, "Throttles", self.function.metric_throttles(period=minute))
             self.alarm(
                 stage,

@@ -230,15 +230,23 @@ class Stage:
         return f"/vitrine/{self.name}/keys"
 
 
-def stages(local_release_folder: Path, local_endpoint: str = "") -> dict[str, Stage]:
-    """Every stage by name; on `local`, functions keep their releases in the folder given and ask the endpoint given."""
+def stages(local_release_folder: Path, local_endpoint: str = "", *, local_watch: bool = False) -> dict[str, Stage]:
+    """Every stage by name.
+
+    Args:
+        local_release_folder: Where the functions of `local` keep their releases.
+        local_endpoint: What they ask for vectors; empty for none.
+        local_watch: Whether relevance and drift are looked at there by themselves: every minute, so that one need not
+            wait for hours to see an alarm.
+    """
     local = Stage(
         name="local",
         layers=HOST,
         architecture="arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
         pointer_seconds=2.0,
         log_retention_days=7,
-        quality_window_minutes=60,
+        quality_minutes=1 if local_watch else None,
+        quality_window_minutes=5 if local_watch else 60,
         release_folder=str(local_release_folder),
         other_endpoint=local_endpoint,
         endpoint_deadline_ms=100,  # a laptop's processor stands for the GPU

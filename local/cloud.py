@@ -31,6 +31,11 @@ PARENT_KEY = "local-parent"
 START_SECONDS = 30
 
 
+def watch_is_wanted() -> bool:
+    """Whether `WATCH=1` was given: relevance and drift are looked at every minute, and alarms start trainings."""
+    return os.environ.get("WATCH", "0") not in ("", "0")
+
+
 def aws_environment(port: int) -> dict[str, str]:
     """This process's environment, with every AWS setting of the person replaced by the emulator's."""
     return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
@@ -117,12 +122,14 @@ def deploy(progress: Progress, folder: LocalFolder, state: LocalState) -> None:
     """
     code = [PROJECT / name for name in ("infra", "functions", "relevance", "cdk_app.py", "cdk.json", "pyproject.toml")]
     endpoint = ENDPOINT_NAME if endpoint_is_wanted() else ""
-    wanted = fingerprint_of(code, f"{folder.root} {endpoint}")
+    watch = "1" if watch_is_wanted() else ""
+    wanted = fingerprint_of(code, f"{folder.root} {endpoint} {watch}")
     if state.deployed == wanted:
         return
     environment = aws_environment(state.cloud_port) | {
         "STAGE": STAGE,
         "VITRINE_ENDPOINT": endpoint,
+        "VITRINE_WATCH": watch,
         "VITRINE_LOCAL_FOLDER": str(folder.root),
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
         "CDK_DISABLE_CLI_TELEMETRY": "true",

@@ -6,7 +6,7 @@ import sys
 from local.folders import LocalFolder
 from local.state import LocalState
 
-ORDER = ("gateway", "sagemaker_runtime", "endpoint", "pipelines", "cloud")
+ORDER = ("gateway", "alarms", "sagemaker_runtime", "endpoint", "pipelines", "cloud")
 """Ended first to last: the address disappears before what stands behind it."""
 
 

@@ -11,6 +11,9 @@ import boto3
 
 _REPORT = re.compile(r"^REPORT RequestId: \S+\tDuration: ([\d.]+) ms")
 
+_LATE_MS = 2000
+"""How much later than another line, of an earlier moment, a line may come to be read."""
+
 Dimensions = frozenset[tuple[str, str]]
 
 
@@ -75,6 +78,28 @@ def log_lines(prefix: str, since_ms: int) -> Iterator[Line]:
             name = group["logGroupName"]
             for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name, startTime=since_ms):
                 yield from (Line(name, event["timestamp"], event["message"]) for event in page["events"])
+
+
+class Followed:
+    """Logs that are read on and on: each line once, whatever comes in meanwhile."""
+
+    def __init__(self, prefix: str, functions: Mapping[str, str], since_ms: int) -> None:
+        """`prefix` begins the names of the log groups; what was written before `since_ms` is passed over."""
+        self._prefix, self._functions = prefix, functions
+        self._since_ms = since_ms
+        self._last: set[Line] = set()
+        """Those that the next reading finds again."""
+        self._samples = Samples()
+
+    def read(self) -> Samples:
+        """Everything that was sent so far."""
+        fresh = [line for line in log_lines(self._prefix, self._since_ms) if line not in self._last]
+        if fresh:
+            self._since_ms = max(line.at_ms for line in fresh) - _LATE_MS
+            self._last = {line for line in (*self._last, *fresh) if line.at_ms >= self._since_ms}
+        for key, values in samples(fresh, self._functions).by_metric.items():
+            self._samples.by_metric[key].extend(values)
+        return self._samples
 
 
 def functions_by_group() -> dict[str, str]:

@@ -8,7 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from local.catalogue import load_catalogue, release_catalogue
-from local.cloud import KEYS, aws_environment, build_layers, deploy, put_keys, start_emulator
+from local.cloud import (
+    KEYS,
+    aws_environment,
+    build_layers,
+    deploy,
+    put_keys,
+    start_emulator,
+    watch_is_wanted,
+)
 from local.endpoint import end_endpoint, endpoint_is_wanted, start_endpoint
 from local.first_answer import describe, warm
 from local.folders import LocalFolder
@@ -38,6 +46,7 @@ def bring_up(progress: Progress, folder: LocalFolder, port: int) -> str:
         end_endpoint(state)
     _gateway(progress, folder, state, port)
     _pipelines(folder, state)
+    _alarms(folder, state)
     address = f"http://127.0.0.1:{port}"
     with progress.step("First answer"):
         warm(address, SEARCH_KEY, state.published)
@@ -101,6 +110,21 @@ def _pipelines(folder: LocalFolder, state: LocalState) -> None:
     environment = aws_environment(state.cloud_port)
     server = start_server("pipelines", command, log=folder.log("pipelines"), environment=environment)
     state.servers["pipelines"] = server
+    state.write()
+
+
+def _alarms(folder: LocalFolder, state: LocalState) -> None:
+    """Start what evaluates alarms, if it is wanted and not there; it begins anew with each deployment."""
+    if not watch_is_wanted():
+        if server := state.servers.pop("alarms", None):
+            server.end()
+            state.write()
+        return
+    if state.running("alarms"):
+        return
+    command = [sys.executable, "-m", "local.alarms"]
+    environment = aws_environment(state.cloud_port)
+    state.servers["alarms"] = start_server("alarms", command, log=folder.log("alarms"), environment=environment)
     state.write()
 
 

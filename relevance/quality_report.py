@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
-from relevance.contracts.quality import DriftFound, QualityReport, RelevanceFound
+from relevance.contracts.quality import DriftFound, JudgedQuery, QualityReport, RelevanceFound
 from relevance.drift import LARGE_CHANGE, SOME_CHANGE
 
+_WORTH_NAMING = 0.1
+"""Of nDCG@10."""
+_MOST_NAMED = 10
 _NOT_COMPARED = {
     "no baseline": "The live release carries no baseline: nothing says what its traffic should be like.",
     "not enough searches": "Too few searches, or too few different ones, to say anything.",
@@ -48,6 +51,20 @@ def _relevance(found: RelevanceFound) -> Iterator[str]:
         yield f"| {name} | {'-' if share is None else f'{share:.4f}'} |"
     for name, milliseconds in (("p50", found.p50_ms), ("p99", found.p99_ms)):
         yield f"| {name}, over the network | {'-' if milliseconds is None else f'{milliseconds:.0f} ms'} |"
+    if found.change is not None:
+        yield ""
+        yield f"nDCG@10 is {found.change:+.4f} from what it was in the looks before, a week at most."
+        yield from (f"- {one.query}: {one.ndcg10:.2f}, usually {one.usual:.2f}" for one in _fallen(found))
+
+
+def _fallen(found: RelevanceFound) -> list[JudgedQuery]:
+    """The queries that lost most."""
+    lost = {
+        one.query: one.usual - one.ndcg10
+        for one in found.by_query
+        if one.usual is not None and one.ndcg10 is not None and one.usual - one.ndcg10 >= _WORTH_NAMING
+    }
+    return sorted((one for one in found.by_query if one.query in lost), key=lambda one: -lost[one.query])[:_MOST_NAMED]
 
 
 def _drift(found: DriftFound) -> Iterator[str]:

@@ -60,15 +60,15 @@ class QualityStore:
             return None
 
     def write(self, report: QualityReport) -> str:
-        """Put a report under the hour in which its window ends; returns its key.
+        """Put a report under the minute in which its window ends; returns its key.
 
-        A second run of the same hour replaces the first. `latest.json` follows, unless it is of a later window; one of
-        the future, which a clock that was ahead has left, is no reason to keep it.
+        A second run over the same window replaces the first. `latest.json` follows, unless it is of a later window; one
+        of the future, which a clock that was ahead has left, is no reason to keep it.
 
         Raises:
             StoreUnavailable: If S3 does not take it.
         """
-        key = f"{_REPORTS}/{report.window.ends_at:%Y-%m-%dT%H}"
+        key = f"{_REPORTS}/{report.window.ends_at:%Y-%m-%dT%H%M}"
         content = report.model_dump_json(indent=1).encode()
         before = self.latest()
         try:

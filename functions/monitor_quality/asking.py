@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from relevance.contracts.quality import RelevanceFound
+from relevance.contracts.quality import JudgedQuery, RelevanceFound
 from relevance.judgments import Judgments
 from relevance.quality import DEPTH, Quality, mean_quality, quality
+from relevance.usual_relevance import beside_usual, mean_change
 
 _ONE_SECONDS = 5.0
 """How long one answer may take."""
@@ -114,11 +115,25 @@ def ask_all(
     return Asked(asked, answers)
 
 
-def relevance_found(asked: Asked, judgments: Judgments) -> RelevanceFound:
-    """What the answers are worth by people's ratings; nothing but the share where nothing was answered."""
+def nothing_answered(queries: int, before: Sequence[JudgedQuery]) -> RelevanceFound:
+    """So many were asked in vain; what is known of them from before is kept."""
+    return RelevanceFound(queries=queries, answered_share=0.0, by_query=beside_usual({}, before))
+
+
+def relevance_found(asked: Asked, judgments: Judgments, before: Sequence[JudgedQuery] = ()) -> RelevanceFound:
+    """What the answers are worth by people's ratings, beside what they usually are.
+
+    Args:
+        asked: Judged queries and their answers; nothing is said but the share where nothing was answered.
+        judgments: The ratings.
+        before: What the look before this one said of each query; of those that are judged no longer nothing is kept.
+    """
+    before = [one for one in before if one.query in judgments]
     if not asked.answers:
-        return RelevanceFound(queries=asked.queries, answered_share=0.0)
+        return nothing_answered(asked.queries, before)
     qualities: list[Quality] = [quality(one.product_ids, judgments[one.query]) for one in asked.answers]
+    found = {one.query: round(worth.ndcg, 4) for one, worth in zip(asked.answers, qualities, strict=True)}
+    by_query = beside_usual(found, before)
     means = mean_quality(qualities)
     p50, p99 = np.percentile([one.took_ms for one in asked.answers], [50, 99]).tolist()
     count = len(asked.answers)
@@ -127,9 +142,11 @@ def relevance_found(asked: Asked, judgments: Judgments) -> RelevanceFound:
         answered_share=count / asked.queries,
         ndcg10=means["ndcg"],
         ndcg10_judged=means["ndcg_judged"],
+        change=mean_change(by_query),
         judged_share=means["judged"],
         zero_hit_share=sum(not one.product_ids for one in asked.answers) / count,
         p50_ms=p50,
         p99_ms=p99,
         degraded_share=sum(one.degraded for one in asked.answers) / count,
+        by_query=by_query,
     )

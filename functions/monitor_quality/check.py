@@ -13,10 +13,10 @@ from functions.aws.log_queries import log_lines
 from functions.aws.quality_store import QualityStore
 from functions.aws.release_store import ReleaseStore, StoreUnavailable
 from functions.keys import secured_key
-from functions.monitor_quality.asking import Answered, Api, ask_all, relevance_found
+from functions.monitor_quality.asking import Answered, Api, ask_all, nothing_answered, relevance_found
 from functions.monitor_quality.settings import QualitySettings
 from functions.observability import logger
-from relevance.contracts.quality import DriftFound, QualityReport, RelevanceFound, Window
+from relevance.contracts.quality import DriftFound, JudgedQuery, QualityReport, RelevanceFound, Window
 from relevance.errors import VitrineError
 from relevance.judgments import Judgments, usable
 from relevance.traffic_drift import compare
@@ -76,9 +76,14 @@ def window_before(end: datetime, minutes: int) -> Window:
     return Window(begins_at=end - timedelta(minutes=minutes), ends_at=end, searches=0)
 
 
-def whole_hour(moment: datetime) -> datetime:
-    """The beginning of the hour: runs of the same hour look at the same window."""
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def last_whole(minutes: int, moment: datetime) -> datetime:
+    """The end of the last so many whole minutes, such as the hour's: runs between two of them look at the same window.
+
+    >>> last_whole(20, datetime(2026, 11, 27, 21, 59, 3, tzinfo=UTC)).isoformat()
+    '2026-11-27T21:40:00+00:00'
+    """
+    seconds = 60 * minutes
+    return datetime.fromtimestamp(int(moment.timestamp()) // seconds * seconds, UTC)
 
 
 def _relevance(
@@ -88,6 +93,7 @@ def _relevance(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> tuple[RelevanceFound | None, Sequence[Answered]]:
+    known = _known(store)
     try:
         judgments = usable(store.judgments())
         if not judgments:
@@ -95,7 +101,7 @@ def _relevance(
         key = _key(settings, now)
     except VitrineError as error:
         logger.error("relevance not measured", reason=str(error))
-        return None, ()
+        return nothing_answered(0, known), ()
     api = Api(reachable(settings.api_address, settings.api_id), settings.index_name, key, clock)
     asked = ask_all(
         api,
@@ -105,7 +111,17 @@ def _relevance(
         clock=clock,
         sleep=sleep,
     )
-    return relevance_found(asked, judgments), asked.answers
+    return relevance_found(asked, judgments, known), asked.answers
+
+
+def _known(store: QualityStore) -> Sequence[JudgedQuery]:
+    """What the look before this one said of each query."""
+    try:
+        before = store.latest()
+    except StoreUnavailable as error:
+        logger.error("relevance not compared with before", reason=str(error))
+        return ()
+    return before.relevance.by_query if before is not None and before.relevance is not None else ()
 
 
 def _key(settings: QualitySettings, now: datetime) -> str:

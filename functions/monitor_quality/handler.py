@@ -11,12 +11,12 @@ from functions.metric_catalogue import (
     QUERY_DRIFT,
     RELEVANCE_ANSWERED_SHARE,
     RELEVANCE_ASKED_MILLISECONDS,
+    RELEVANCE_CHANGE,
     RELEVANCE_NDCG10,
-    RELEVANCE_NDCG10_JUDGED,
     RELEVANCE_ZERO_HIT_SHARE,
     SCORE_DRIFT,
 )
-from functions.monitor_quality.check import Checked, check_quality, whole_hour, window_before
+from functions.monitor_quality.check import Checked, check_quality, last_whole, window_before
 from functions.monitor_quality.settings import QualitySettings
 from functions.observability import logger, metrics, record, with_request_id
 
@@ -31,7 +31,8 @@ def settings() -> QualitySettings:
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     now = datetime.now(UTC)
-    checked = check_quality(settings(), window_before(whole_hour(now), settings().window_minutes), now=now)
+    window = window_before(last_whole(settings().every_minutes, now), settings().window_minutes)
+    checked = check_quality(settings(), window, now=now)
     _count(checked)
     key = QualityStore(settings().release_bucket).write(checked.report)
     drift, searches = checked.report.drift, checked.report.window.searches
@@ -47,7 +48,7 @@ def _count(checked: Checked) -> None:
         known += [
             (RELEVANCE_ANSWERED_SHARE, relevance.answered_share),
             (RELEVANCE_NDCG10, relevance.ndcg10),
-            (RELEVANCE_NDCG10_JUDGED, relevance.ndcg10_judged),
+            (RELEVANCE_CHANGE, relevance.change),
             (RELEVANCE_ZERO_HIT_SHARE, relevance.zero_hit_share),
         ]
     for metric, value in known:

@@ -1,5 +1,7 @@
 """What monitor_quality needs to know of its surroundings."""
 
+from pydantic import Field
+
 from functions.environment import EnvironmentSettings
 
 
@@ -16,6 +18,8 @@ class QualitySettings(EnvironmentSettings):
     api_id: str
     log_group: str
     """Of the front door."""
+    every_minutes: int = Field(default=60, gt=0)
+    """How often it looks: windows end on whole ones."""
     window_minutes: int = 24 * 60
     """How much of the log is compared with the baseline: what people look for in the morning is not what they look for
     in the evening, and a baseline is of whole days."""

@@ -35,6 +35,18 @@ class Window(_Said):
         return self
 
 
+class JudgedQuery(_Said):
+    """One judged query: what its answer is worth now, and what it usually is."""
+
+    query: str
+    ndcg10: float | None
+    """In [0, 1]; None where it was not answered this time."""
+    usual: float | None = None
+    """Mean of the looks before this one; None where there are none."""
+    looks: int = 0
+    """How many these are, up to a week of hours."""
+
+
 class RelevanceFound(_Said):
     """What the API answered to queries that people have judged; shares and nDCG in [0, 1], None where nothing says."""
 
@@ -46,6 +58,9 @@ class RelevanceFound(_Said):
     """Mean over the answered, an unjudged product counted as bad."""
     ndcg10_judged: float | None = None
     """The same over judged products alone, which does not fall because a catalogue grew."""
+    change: float | None = None
+    """Mean over the queries of `ndcg10` less what it usually is: below 0 where answers got worse; None at a first look.
+    """
     judged_share: float | None = None
     """Of the first ten places of an answer, those with a judged product."""
     zero_hit_share: float | None = None
@@ -54,6 +69,8 @@ class RelevanceFound(_Said):
     p99_ms: float | None = None
     degraded_share: float | None = None
     """Of the answered, those that had to do without something."""
+    by_query: tuple[JudgedQuery, ...] = ()
+    """Those that were asked, and what is known of them from before."""
 
 
 class Moved(_Said):
@@ -121,5 +138,5 @@ class QualityReport(_Said):
     """The live one; None while nothing was ever published."""
     window: Window
     relevance: RelevanceFound | None
-    """None where no judgments were put."""
+    """None where no judgments were put; with a share of 0 where there are some and nothing was answered."""
     drift: DriftFound

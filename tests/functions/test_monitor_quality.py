@@ -12,16 +12,17 @@ import boto3
 import pytest
 
 from functions.assemble_results import handler as front_door
-from functions.aws.key_store import write_keys
+from functions.aws.key_store import read_keys, write_keys
 from functions.aws.quality_store import QualityStore
 from functions.keys import KeyRing
 from functions.monitor_quality import handler
 from functions.monitor_quality.asking import Api, ask_all
-from functions.monitor_quality.check import check_quality, whole_hour, window_before
+from functions.monitor_quality.check import check_quality, last_whole, window_before
 from functions.monitor_quality.settings import QualitySettings
 from functions.observability import logger
 from relevance.contracts.quality import LATEST, DriftFound, QualityReport
 from relevance.drift import LARGE_CHANGE
+from relevance.quality_report import as_markdown
 from relevance.release import open_release
 from relevance.traffic_drift import LEAST_SEARCHES
 from sagemaker_jobs.baseline import make_baseline
@@ -310,8 +311,44 @@ def test_without_a_parent_key_the_traffic_is_compared_all_the_same(watched, live
 
     report = checked(watched)
 
-    assert report.relevance is None
+    assert (report.relevance.queries, report.relevance.answered_share) == (0, 0)
     assert report.drift.outcome == "compared"
+
+
+def test_a_fall_shows_beside_what_was_usual_and_is_named(watched, live, releases, capsys):
+    live(releases[1])
+    asked = an_http_event("POST", "/1/indexes/products/query", {"query": "kettle"})
+    first, *_, last = json.loads(front_door.lambda_handler(asked, Context())["body"])["hits"]
+    store = QualityStore(watched.release_bucket)
+    store.put_judgments({"kettle": {first["objectID"]: 3.0}})
+    for _ in range(3):
+        handler.lambda_handler({}, Context())
+    found = metrics_in(capsys.readouterr().out)["RelevanceChange"]
+    store.put_judgments({"kettle": {last["objectID"]: 3.0}})  # as if the order had been turned round
+
+    handler.lambda_handler({}, Context())
+
+    (fell,) = metrics_in(capsys.readouterr().out)["RelevanceChange"]
+    assert found == [0, 0]  # the first look has nothing to be held against
+    assert fell < -0.5
+    report = store.latest()
+    assert "- kettle: 0." in as_markdown(report)
+    assert report.relevance.by_query[0].usual == 1
+
+
+def test_what_could_not_be_asked_keeps_what_was_usual(watched, live, releases, capsys):
+    live(releases[1])
+    store = QualityStore(watched.release_bucket)
+    store.put_judgments({"kettle": {"p1": 3.0}})
+    ring, _ = read_keys(watched.key_parameter)
+    for keys in (ring, KeyRing(), ring):
+        write_keys(watched.key_parameter, keys)
+        handler.lambda_handler({}, Context())
+
+    found = metrics_in(capsys.readouterr().out)
+
+    assert found["RelevanceAnsweredShare"] == [1, 0, 1]
+    assert found["RelevanceChange"] == [0]
 
 
 def test_two_runs_of_one_hour_leave_one_report(watched, live, releases):
@@ -345,7 +382,7 @@ def test_a_late_report_of_an_earlier_hour_is_not_the_latest(watched):
 def test_a_report_from_the_future_is_not_the_latest_for_long(watched):
     store = QualityStore(watched.release_bucket)
     store.write(a_report(NOW + timedelta(days=9), NOW + timedelta(days=9), "from a clock that was ahead"))
-    store.write(a_report(NOW, whole_hour(NOW), "now"))
+    store.write(a_report(NOW, last_whole(60, NOW), "now"))
 
     assert store.latest().release == "now"
 

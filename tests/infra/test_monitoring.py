@@ -191,7 +191,7 @@ def test_relevance_is_watched_only_where_it_is_measured(dev, synthesise):
         for stage in (dev, unmeasured)
     )
 
-    assert names - without == {"RelevanceLow", "RelevanceUnmeasured", "QueriesDrifted"}
+    assert names - without == {"RelevanceLow", "RelevanceFell", "RelevanceUnmeasured", "QueriesDrifted"}
     assert without == {"ApiSlow", "ReleaseOld"}
 
 

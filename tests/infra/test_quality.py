@@ -48,12 +48,21 @@ def test_it_is_told_the_api_that_shoppers_ask_and_its_log(dev):
     assert told["KEY_PARAMETER"] == "/vitrine/dev/keys"
 
 
+def test_its_windows_end_as_often_as_it_looks(dev, synthesise):
+    told, often = (
+        each.function("monitor_quality")["Environment"]["Variables"]
+        for each in (dev, synthesise("dev", quality_minutes=20))
+    )
+
+    assert (told["EVERY_MINUTES"], often["EVERY_MINUTES"]) == ("60", "20")
+
+
 def test_its_log_and_alarms_carry_the_stage_and_their_headings(dev):
     (group,) = dev.resources("quality", "AWS::Logs::LogGroup").values()
     alarms = {each["AlarmName"] for each in dev.resources("quality", "AWS::CloudWatch::Alarm").values()}
 
     assert group["LogGroupName"] == "/vitrine/dev/monitor_quality"
-    assert alarms == {f"vitrine-dev-monitor_quality-{name}" for name in ("Errors", "Throttles", "NearTimeout")}
+    assert alarms == {"vitrine-dev-monitor_quality-Errors"}
 
 
 def test_its_asset_holds_itself_and_no_other_function(dev):
