@@ -15,6 +15,10 @@ from relevance.errors import NoRelease, ReleaseRefused
 from relevance.release import Release, open_release
 
 _JITTER = 0.1
+_STALE = 2.0
+"""So many times as long as looks are apart, nobody looked: the environment was asleep, and looks before it answers."""
+_PATIENCE_SECONDS = 2.0
+"""How long that answer waits at most."""
 
 
 class Store(Protocol):
@@ -31,7 +35,11 @@ class Store(Protocol):
 
 
 class ServingRelease:
-    """Opens the live release at first use; then looks at the pointer beside requests and swaps between two of them."""
+    """Opens the live release at first use; then looks at the pointer beside requests and swaps between two of them.
+
+    No release answers later than twice `pointer_seconds` after another took its place, but while AWS does not answer:
+    who was asleep for so long first looks.
+    """
 
     def __init__(
         self,
@@ -47,11 +55,12 @@ class ServingRelease:
         self._opener = opener
         self._open: Release | None = None
         self._refused: set[str] = set()
-        self._look_at = 0.0
+        self._look_at = self._stale_at = 0.0
         self._busy = threading.Lock()
+        self._looking: threading.Thread | None = None
 
     def current(self) -> Release:
-        """The release to answer with. Never waits for another once one is open. Raises NoRelease."""
+        """The release to answer with; waits for another only where nobody looked for long. Raises NoRelease."""
         opened = self._open
         if opened is None:
             with self._busy:
@@ -59,10 +68,15 @@ class ServingRelease:
                     self._open = self._first()
                     self._look_again()
                 return self._open
-        if self._clock() >= self._look_at and self._busy.acquire(blocking=False):
+        now = self._clock()
+        stale = now >= self._stale_at
+        if now >= self._look_at and self._busy.acquire(blocking=False):
             self._look_again()
-            threading.Thread(target=self._refresh_and_release, daemon=True).start()
-        return opened
+            self._looking = threading.Thread(target=self._refresh_and_release, daemon=True)
+            self._looking.start()
+        if stale and self._looking is not None:
+            self._looking.join(_PATIENCE_SECONDS)
+        return self._open or opened
 
     def refresh(self) -> None:
         """Open what the pointer says, if it is another release; one that is refused is not tried twice."""
@@ -107,7 +121,8 @@ class ServingRelease:
 
     def _look_again(self) -> None:
         jittered = self._pointer_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)
-        self._look_at = self._clock() + jittered
+        now = self._clock()
+        self._look_at, self._stale_at = now + jittered, now + _STALE * self._pointer_seconds
 
     def _refresh_and_release(self) -> None:
         try:

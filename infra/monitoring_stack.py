@@ -11,7 +11,6 @@ from constructs import Construct
 from functions.metric_catalogue import (
     QUERY_DRIFT,
     RELEASE_AGE_HOURS,
-    RELEVANCE_ANSWERED_SHARE,
     RELEVANCE_CHANGE,
     RELEVANCE_NDCG10,
     Metric,
@@ -75,7 +74,7 @@ class MonitoringStack(Stack):
         return self._alarm("ReleaseOld", age, 24 * self._stage.old_release_days, evaluation_periods=2)
 
     def _quality(self, watched: Watched) -> tuple[list[aws_cloudwatch.Alarm], list[aws_cloudwatch.Alarm]]:
-        """Relevance below the objective, or below what it was; then not measured, other searches than the release's.
+        """Relevance below the objective, or below what it was; then other searches than the release's.
 
         Each look of the watch makes one value in each period. Where nobody looks there are no such alarms.
         """
@@ -91,33 +90,20 @@ class MonitoringStack(Stack):
         relevance = self._sent(RELEVANCE_NDCG10, "Average", minutes)
         low = self._alarm("RelevanceLow", relevance, objective("relevance").limit, **twice_in_three)
         change = self._sent(RELEVANCE_CHANGE, "Average", minutes)
-        fell = self._alarm("RelevanceFell", change, objective("judged_relevance_against_live").limit, **twice_in_three)
-        unmeasured = self._alarm(
-            "RelevanceUnmeasured",
-            aws_cloudwatch.MathExpression(
-                # a stage without judged queries sends no share, and has nothing to measure
-                expression="IF(FILL(looks, 0) < 1 OR FILL(answered, 1) <= 0, 1, 0)",
-                using_metrics={
-                    "looks": watch.function.metric_invocations(period=Duration.minutes(minutes)),
-                    "answered": self._sent(RELEVANCE_ANSWERED_SHARE, "Maximum", minutes),
-                },
-                period=Duration.minutes(minutes),
-            ),
-            0,
-            evaluation_periods=3,
-            treat_missing_data=aws_cloudwatch.TreatMissingData.BREACHING,  # what stopped sends nothing
-        )
+        # rings at the first look that is worse, and is over after two that are not
+        quickly = twice_in_three | {"evaluation_periods": 2, "datapoints_to_alarm": 1}
+        fell = self._alarm("RelevanceFell", change, objective("judged_relevance_against_live").limit, **quickly)
         drift = self._sent(QUERY_DRIFT, "Maximum", minutes)
         drifted = self._alarm("QueriesDrifted", drift, LARGE_CHANGE, evaluation_periods=3)
         for topic in watched.retraining:
             for alarm in (low, drifted):
                 alarm.add_alarm_action(aws_cloudwatch_actions.SnsAction(topic))
-        return [low, fell], [unmeasured, drifted]
+        return [low, fell], [drifted]
 
     def _sent(self, metric: Metric, statistic: str, minutes: int = 60) -> aws_cloudwatch.Metric:
         return sent(self._stage.name, metric, statistic, Duration.minutes(minutes))
 
-    def _alarm(self, name: str, metric: aws_cloudwatch.IMetric, limit: float, **given: Any) -> aws_cloudwatch.Alarm:
+    def _alarm(self, name: str, metric: aws_cloudwatch.Metric, limit: float, **given: Any) -> aws_cloudwatch.Alarm:
         """Above `limit`, and quiet where there are no data, unless told otherwise."""
         usual: dict[str, Any] = {
             "comparison_operator": ABOVE,

@@ -18,7 +18,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from functions.metric_catalogue import SEARCHES_DEGRADED, SEARCHES_WITHOUT_HITS, Metric
+from functions.metric_catalogue import RELEVANCE_ANSWERED_SHARE, SEARCHES_DEGRADED, SEARCHES_WITHOUT_HITS, Metric
 from infra.monitoring_stack import MonitoringStack
 from infra.saved_queries import save_queries
 from infra.sent_metric import sent
@@ -59,7 +59,8 @@ class PagingStack(Stack):
         failing = self._composite("SearchFails", self._burns(), "the API answers 5xx too often")
         suffering = [*monitoring.hurts_shoppers, self._often_degraded(), self._often_without_hits()]
         self._composite("SearchSuffers", any_of(suffering), "slow, degraded or failing in part", silenced_by=failing)
-        self._composite("NeedsMending", any_of(monitoring.can_wait), "no shopper notices yet")
+        waiting = [*monitoring.can_wait, *self._unmeasured()]
+        self._composite("NeedsMending", any_of(waiting), "no shopper notices yet")
         save_queries(self, stage, watched)
 
     def _topic(self, paging: Paging) -> aws_sns.Topic:
@@ -128,6 +129,29 @@ class PagingStack(Stack):
             periods=3,
         )
 
+    def _unmeasured(self) -> list[aws_cloudwatch.Alarm]:
+        """One on a watch that does not run, or whose judged queries are not answered at all; none where nobody looks.
+
+        A stage without judged queries sends no share, and has nothing to measure.
+        """
+        watch, minutes = self._watched.quality, self._stage.quality_minutes
+        if watch is None or minutes is None:
+            return []
+        window = Duration.minutes(minutes)
+        unmeasured = self._alarm(
+            "RelevanceUnmeasured",
+            "IF(FILL(looks, 0) < 1 OR FILL(answered, 1) <= 0, 1, 0)",
+            {
+                "looks": watch.function.metric_invocations(period=window),
+                "answered": sent(self._stage.name, RELEVANCE_ANSWERED_SHARE, "Maximum", window),
+            },
+            0,
+            window,
+            periods=3,
+            silent=aws_cloudwatch.TreatMissingData.BREACHING,  # what stopped sends nothing
+        )
+        return [unmeasured]
+
     def _alarm(
         self,
         name: str,
@@ -137,8 +161,9 @@ class PagingStack(Stack):
         window: Duration,
         *,
         periods: int,
+        silent: aws_cloudwatch.TreatMissingData = aws_cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> aws_cloudwatch.Alarm:
-        """Rings above `limit` in all windows but one of several; no requests are no error."""
+        """Rings above `limit` in all windows but one of several; no requests are no error, unless told otherwise."""
         return aws_cloudwatch.Alarm(
             self,
             name,
@@ -151,7 +176,7 @@ class PagingStack(Stack):
             comparison_operator=aws_cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=periods,
             datapoints_to_alarm=max(1, periods - 1),
-            treat_missing_data=aws_cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=silent,
         )
 
     def _composite(

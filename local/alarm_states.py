@@ -8,20 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
-import numpy as np
+from local.metric_statistics import STATISTICS, statistic
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
 EXTRA_PERIODS: Final = 2
 """So many more than are evaluated are looked at, for values in place of missing ones."""
 
-_STATISTICS: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
-    "Average": lambda values: float(np.mean(values)),
-    "Maximum": max,
-    "Minimum": min,
-    "SampleCount": lambda values: float(len(values)),
-    "Sum": lambda values: float(np.sum(values)),
-}
 _BREACHES: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "GreaterThanOrEqualToThreshold": lambda value, limit: value >= limit,
     "GreaterThanThreshold": lambda value, limit: value > limit,
@@ -52,15 +45,15 @@ class MetricAlarm:
     @classmethod
     def of(cls, described: Mapping[str, Any]) -> Self | None:
         """None for one whose values are computed from several metrics, or a statistic that is not known here."""
-        statistic = described.get("Statistic") or described.get("ExtendedStatistic", "")
-        if "MetricName" not in described or (statistic not in _STATISTICS and not statistic.startswith("p")):
+        named = described.get("Statistic") or described.get("ExtendedStatistic", "")
+        if "MetricName" not in described or (named not in STATISTICS and not named.startswith("p")):
             return None
         return cls(
             name=described["AlarmName"],
             namespace=described["Namespace"],
             metric=described["MetricName"],
             dimensions={each["Name"]: each["Value"] for each in described.get("Dimensions", ())},
-            statistic=statistic,
+            statistic=named,
             period_seconds=described["Period"],
             periods=described["EvaluationPeriods"],
             to_alarm=described.get("DatapointsToAlarm") or described["EvaluationPeriods"],
@@ -89,7 +82,7 @@ class MetricAlarm:
         for at_ms, value in samples:
             if (number := at_ms // length_ms) in by_period:
                 by_period[number].append(value)
-        return [self._statistic(each) if each else None for each in by_period.values()]
+        return [statistic(self.statistic, each) if each else None for each in by_period.values()]
 
     def judged(self, values: Sequence[float | None], before: State) -> State:
         """The state that so many values make, the newest last; None where a period has none."""
@@ -106,8 +99,3 @@ class MetricAlarm:
         if self.missing == "ignore":
             return before
         return "ALARM" if breaching else "INSUFFICIENT_DATA"
-
-    def _statistic(self, values: Sequence[float]) -> float:
-        if self.statistic in _STATISTICS:
-            return float(_STATISTICS[self.statistic](values))
-        return float(np.percentile(values, float(self.statistic.removeprefix("p"))))

@@ -21,6 +21,8 @@ from local.metric_lines import Followed, functions_by_group
 from local.state import LocalState
 
 EVERY_SECONDS = 5.0
+KNOWN_SECONDS = 600.0
+"""So much of what was written before it began is read as well."""
 
 
 class Alarms:
@@ -34,7 +36,7 @@ class Alarms:
         """Evaluate every alarm once; returns those that changed, with the state that they are in now."""
         sent = self._followed.read()
         changed: dict[str, State] = {}
-        for described in self._described():
+        for described in described_alarms():
             alarm, before = MetricAlarm.of(described), described["StateValue"]
             samples = sent.of(alarm.namespace, alarm.metric, alarm.dimensions) if alarm else []
             if alarm is None or not samples:
@@ -49,9 +51,11 @@ class Alarms:
                 )
         return changed
 
-    def _described(self) -> list[Mapping[str, Any]]:
-        pages = self._cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"vitrine-{STAGE}-")
-        return [alarm for page in pages for alarm in page["MetricAlarms"]]
+
+def described_alarms() -> list[Mapping[str, Any]]:
+    """Every alarm of the local stage, as CloudWatch describes it."""
+    pages = boto3.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"vitrine-{STAGE}-")
+    return [alarm for page in pages for alarm in page["MetricAlarms"]]
 
 
 def main() -> int:
@@ -62,7 +66,8 @@ def main() -> int:
         print("no local cloud is running: `make up WATCH=1` starts one", file=sys.stderr)
         return 1
     reach(state)
-    alarms = Alarms(Followed(f"/vitrine/{STAGE}/", functions_by_group(), int(time.time() * 1000)))
+    since_ms = int((time.time() - KNOWN_SECONDS) * 1000)
+    alarms = Alarms(Followed(f"/vitrine/{STAGE}/", functions_by_group(), since_ms))
     while True:
         try:
             for name, new in alarms.look(int(time.time() * 1000)).items():

@@ -1,12 +1,12 @@
 """A CloudWatch dashboard as one picture, drawn from its own definition."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.metric_lines import Samples
+from local.metric_statistics import statistic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,16 +21,6 @@ STEPS = 60
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 """Okabe and Ito's palette, which colour-blind people tell apart."""
 QUIET, LIMIT, INK = "#9a9a9a", "#c0392b", "#222222"
-
-Values = Sequence[float]
-
-STATISTICS: Mapping[str, Callable[[Values], float]] = {
-    "Average": lambda values: math.fsum(values) / len(values),
-    "Sum": math.fsum,
-    "Minimum": min,
-    "Maximum": max,
-    "SampleCount": len,
-}
 
 
 @dataclass(frozen=True)
@@ -66,18 +56,6 @@ class Series:
             if window.begin_ms <= at_ms < window.end_ms:
                 parts[int((at_ms - window.begin_ms) / window.step_ms)].append(value)
         return [statistic(self.statistic, part) if part else None for part in parts]
-
-
-def statistic(name: str, values: Values) -> float:
-    """One of CloudWatch's statistics of some values; `p99` is the value that 99 in 100 do not exceed.
-
-    >>> statistic("p50", [3.0, 1.0, 2.0])
-    2.0
-    """
-    if name in STATISTICS:
-        return float(STATISTICS[name](values))
-    share = float(name.removeprefix("p")) / 100
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def series_of(widget: Mapping[str, Any], samples: Samples) -> Iterator[Series]:

@@ -114,17 +114,13 @@ def _pipelines(folder: LocalFolder, state: LocalState) -> None:
 
 
 def _alarms(folder: LocalFolder, state: LocalState) -> None:
-    """Start what evaluates alarms, if it is wanted and not there; it begins anew with each deployment."""
-    if not watch_is_wanted():
-        if server := state.servers.pop("alarms", None):
-            server.end()
-            state.write()
-        return
-    if state.running("alarms"):
-        return
-    command = [sys.executable, "-m", "local.alarms"]
-    environment = aws_environment(state.cloud_port)
-    state.servers["alarms"] = start_server("alarms", command, log=folder.log("alarms"), environment=environment)
+    """Start what evaluates alarms, if it is wanted; always anew, as it knows the cloud that it was started for."""
+    if server := state.servers.pop("alarms", None):
+        server.end()
+    if watch_is_wanted():
+        command = [sys.executable, "-m", "local.alarms"]
+        environment = aws_environment(state.cloud_port)
+        state.servers["alarms"] = start_server("alarms", command, log=folder.log("alarms"), environment=environment)
     state.write()
 
 

@@ -26,6 +26,7 @@ def newest_quality(bucket: str) -> SeenQuality | None:
         "largest_psi": drift.largest_psi,
         "query_drift": drift.query_drift,
         "score_drift": drift.score_drift,
+        "change": found and found.change,
         "ndcg10": found and found.ndcg10,
         "ndcg10_judged": found and found.ndcg10_judged,
         "zero_hit_share": found and found.zero_hit_share,

@@ -101,6 +101,33 @@ def test_the_next_release_is_swapped_in_beside_a_request_that_does_not_wait(stor
     assert serving.current().release_id == store.live != first
 
 
+def test_who_slept_for_long_looks_before_it_answers(store):
+    now = [0.0]
+    serving = ServingRelease(store, pointer_seconds=30, clock=lambda: now[0])
+    first = serving.current().release_id
+    store.live = other(store)
+    now[0] = 60.0
+
+    assert serving.current().release_id == store.live != first
+
+
+def test_who_slept_for_long_waits_no_longer_than_is_decent(store, monkeypatch):
+    monkeypatch.setattr("functions.serving._PATIENCE_SECONDS", 0.05)
+    now, answers = [0.0], threading.Event()
+    serving = ServingRelease(store, pointer_seconds=30, clock=lambda: now[0])
+    first = serving.current().release_id
+    told = store.pointer
+    monkeypatch.setattr(store, "pointer", lambda: answers.wait(10) and told())
+    store.live = other(store)
+    now[0] = 600.0
+
+    assert serving.current().release_id == first
+    answers.set()
+    now[0] = 1200.0
+    monkeypatch.setattr("functions.serving._PATIENCE_SECONDS", 10.0)
+    assert serving.current().release_id == store.live
+
+
 def test_the_pointer_is_not_read_before_its_time(store):
     now = [0.0]
     serving = ServingRelease(store, pointer_seconds=30, clock=lambda: now[0])

@@ -66,7 +66,7 @@ def test_samples_become_one_value_for_each_minute():
 
     assert an_alarm().values(samples, 200_000)[-4:] == [None, 5.0, None, 0.5]
     assert an_alarm(Statistic="Average").values(samples, 200_000)[-3] == 3.5
-    assert an_alarm(Statistic=None, ExtendedStatistic="p50").values(samples, 200_000)[-3] == 3.5
+    assert an_alarm(Statistic=None, ExtendedStatistic="p50").values(samples, 200_000)[-3] == 2.0
 
 
 def test_the_minute_that_is_not_over_counts_as_soon_as_it_has_a_value():

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from local.dashboard_plots import STEPS, Series, Window, draw, series_of, statistic
+from local.dashboard_plots import STEPS, Series, Window, draw, series_of
+from local.metric_statistics import statistic
 from local.metric_lines import Line, samples
 
 GROUP = "/vitrine/local/assemble_results"

@@ -103,6 +103,14 @@ STARTED = {
         asked_by("person", snapshot="2026-11-22"),
         a_situation(data=NewData(catalogue_version=0, log_mb=0)),
     ),
+    "an alarm about other searches, that bring worse answers": (
+        asked_by("alarm"),
+        a_situation(quality=a_report(figures={"change": -0.3, "query_drift": 0.4})),
+    ),
+    "a person, who knows why relevance fell": (
+        asked_by("person"),
+        a_situation(quality=a_report(figures={"change": -0.3})),
+    ),
     "exactly the budget": (
         asked_by("schedule"),
         a_situation(
@@ -188,6 +196,11 @@ DECLINED = {
         asked_by("schedule"),
         a_situation(data=NOTHING_NEW),
         "catalogue version 3, release r1 is of version 3, 0 MB of log since 2026-11-19 04:00",
+    ),
+    "an alarm about what fell at once": (
+        asked_by("alarm"),
+        a_situation(quality=a_report(figures={"change": -0.3, "query_drift": 0.02})),
+        r"nDCG@10 is -0.300 from what it usually is, .* \(PSI 0.02\): something is broken",
     ),
     "an alarm about a release that was replaced": (
         asked_by("alarm"),
