@@ -19,6 +19,7 @@ from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk.aws_sagemaker import CfnEndpoint, CfnEndpointConfig, CfnInferenceComponent, CfnModel
 from constructs import Construct
 
+from functions.observability import NAMESPACE_VARIABLE, metric_namespace
 from infra.service_function import RETENTION
 from infra.stage import Endpoint, Stage
 from infra.storage_stack import StorageStack
@@ -163,6 +164,7 @@ class EndpointStack(Stack):
             primary_container=CfnModel.ContainerDefinitionProperty(
                 image=f"{registry}/{self._wanted.image_repository}:{self._wanted.image_tag}",
                 model_data_url=f"s3://{self._bucket.bucket_name}/{self._wanted.model_key}",
+                environment={NAMESPACE_VARIABLE: metric_namespace(self._stage.name)},
             ),
         )
         model.node.add_dependency(self._role)  # what it may read is tried when it is made

@@ -1,7 +1,7 @@
 """boto3 clients, made once per execution environment."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -9,7 +9,10 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
     from mypy_boto3_ssm import SSMClient
 
 # A request waits for these: better to fail soon and serve what is open than to hang.
@@ -44,13 +47,13 @@ def ssm() -> "SSMClient":
 
 
 @cache
-def sagemaker() -> Any:
+def sagemaker() -> "SageMakerClient":
     """The registry of models, and the pipeline that trains them."""
     return boto3.client("sagemaker", config=_PATIENT)
 
 
 @cache
-def logs() -> Any:
+def logs() -> "CloudWatchLogsClient":
     """What functions have written down."""
     return boto3.client("logs", config=_PATIENT)
 
@@ -64,7 +67,7 @@ def lambda_(deadline_ms: int) -> "LambdaClient":
 
 
 @cache
-def sagemaker_runtime(deadline_ms: int, calls_at_once: int) -> Any:
+def sagemaker_runtime(deadline_ms: int, calls_at_once: int) -> "SageMakerRuntimeClient":
     """The large model's endpoint; one attempt, in which nothing is waited for longer than the deadline."""
     seconds = deadline_ms / 1000
     config = Config(

@@ -3,7 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from botocore.exceptions import (
@@ -15,6 +15,7 @@ from botocore.exceptions import (
     HTTPClientError,
     ReadTimeoutError,
 )
+from botocore.response import StreamingBody
 from pydantic import ValidationError
 
 from functions.aws.clients import sagemaker_runtime
@@ -113,7 +114,7 @@ class LargeModelEndpoint:
         except Exception as error:  # an answer that is no HTTP; urllib3's own, which botocore lets pass in a body
             raise EndpointUnavailable(f"{self._name}: {type(error).__name__}", "unusable") from None
 
-    def _read(self, body: Any, until: float) -> bytes:
+    def _read(self, body: StreamingBody, until: float) -> bytes:
         """All of a body, in pieces so small that one that trickles is given up soon after the deadline."""
         read = bytearray()
         while piece := body.read(_PIECE_BYTES):

@@ -1,7 +1,8 @@
 """Runs of the SageMaker pipeline that trains, in our own types."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -31,14 +32,14 @@ class Pipeline:
             snapshot: Name of the folder in `snapshots/`.
             why: Kept with the run.
         """
-        asked = {
-            "PipelineName": self.name,
-            "ClientRequestToken": token,
-            "PipelineExecutionDescription": " ".join(why.split())[:_LONGEST_DESCRIPTION],
-            "PipelineParameters": [{"Name": SNAPSHOT, "Value": snapshot}],
-        }
-        execution: str = self._answer("start_pipeline_execution", asked)["PipelineExecutionArn"]
-        return execution
+        with self._answering():
+            started = sagemaker().start_pipeline_execution(
+                PipelineName=self.name,
+                ClientRequestToken=token,
+                PipelineExecutionDescription=" ".join(why.split())[:_LONGEST_DESCRIPTION],
+                PipelineParameters=[{"Name": SNAPSHOT, "Value": snapshot}],
+            )
+        return started["PipelineExecutionArn"]
 
     def run(self, execution: str) -> PastRun | None:
         """How a run stands; None if SageMaker knows it no more."""
@@ -56,20 +57,17 @@ class Pipeline:
 
     def recent(self) -> tuple[PastRun, ...]:
         """The newest runs, whoever started them, the newest first; the newest that ended by itself with its end."""
-        asked = {
-            "PipelineName": self.name,
-            "SortBy": "CreationTime",
-            "SortOrder": "Descending",
-            "MaxResults": _SEEN_RUNS,
-        }
-        listed = self._answer("list_pipeline_executions", asked)["PipelineExecutionSummaries"]
+        with self._answering():
+            listed = sagemaker().list_pipeline_executions(
+                PipelineName=self.name, SortBy="CreationTime", SortOrder="Descending", MaxResults=_SEEN_RUNS
+            )
         runs = [
             PastRun(
                 execution=each["PipelineExecutionArn"],
                 status=each["PipelineExecutionStatus"],
                 started_at=each["StartTime"],
             )
-            for each in listed
+            for each in listed["PipelineExecutionSummaries"]
         ]
         runs.sort(key=lambda run: run.started_at, reverse=True)
         last = next((place for place, run in enumerate(runs) if run.status in _ENDED), None)
@@ -77,10 +75,10 @@ class Pipeline:
             runs[last] = self.run(runs[last].execution) or runs[last]
         return tuple(runs)
 
-    def _answer(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
         try:
-            answered: dict[str, Any] = getattr(sagemaker(), operation)(**asked)
-            return answered
+            yield
         except (BotoCoreError, ClientError) as error:
             raise self._unavailable(error) from error
 

@@ -3,7 +3,8 @@
     python -m sagemaker_jobs.serve --model <what package_model wrote> --port 8080
 
 SageMaker starts a container with the word `serve`, and lays the model into /opt/ml/model. A container says in its
-environment what it runs on, VITRINE_PROVIDER, and may say VITRINE_PRECISION.
+environment what it runs on, VITRINE_PROVIDER, and may say VITRINE_PRECISION. Where its metrics belong it is told as the
+functions of its stage are, by POWERTOOLS_METRICS_NAMESPACE.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from aiohttp import web
 
 from sagemaker_jobs.serve.application import Serving, make_application
 from sagemaker_jobs.serve.large_model import LargeModel
+from sagemaker_jobs.serve.measurements import Measurements
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     serving = Serving(**{field.name: getattr(given, field.name) for field in fields(Serving)})
     web.run_app(
-        make_application(opened, serving),
+        make_application(opened, serving, Measurements(given.namespace)),
         host=given.host,
         port=given.port,
         handler_cancellation=True,  # a client that went away is not computed for
@@ -47,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     for name, choices in (("provider", ["cpu", "cuda"]), ("precision", ["fp32", "int8"])):
         default = os.environ.get(f"VITRINE_{name.upper()}") or choices[0]
         parser.add_argument(f"--{name}", choices=choices, default=default, help=f"default: {default}")
+    namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Vitrine/local"
+    parser.add_argument("--namespace", default=namespace, help=f"of the metrics; default: {namespace}")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: one for each core")
     for field in fields(Serving):
         name = "--" + field.name.replace("_", "-")

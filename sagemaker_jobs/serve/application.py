@@ -70,8 +70,10 @@ class NotReady(Exception):
 class Endpoint:
     """The networks, their lanes, and the one thread that runs them."""
 
-    def __init__(self, open_model: Callable[[], LargeModel], serving: Serving, worker: Executor) -> None:
-        self.measurements = Measurements()
+    def __init__(
+        self, open_model: Callable[[], LargeModel], serving: Serving, measurements: Measurements, worker: Executor
+    ) -> None:
+        self.measurements = measurements
         self.serving = serving
         self._open_model = open_model
         self._worker = worker
@@ -169,11 +171,13 @@ class Endpoint:
 ENDPOINT = web.AppKey("ENDPOINT", Endpoint)
 
 
-def make_application(open_model: Callable[[], LargeModel], serving: Serving) -> web.Application:
+def make_application(
+    open_model: Callable[[], LargeModel], serving: Serving, measurements: Measurements
+) -> web.Application:
     """The endpoint; it answers at once, and opens the networks meanwhile."""
     application = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=[_refusals])
     worker = ThreadPoolExecutor(1, thread_name_prefix="networks")
-    application[ENDPOINT] = Endpoint(open_model, serving, worker)
+    application[ENDPOINT] = Endpoint(open_model, serving, measurements, worker)
     application.router.add_get("/ping", _ping)
     application.router.add_post("/invocations", _invocations)
     application.router.add_get("/metrics", _metrics)

@@ -12,7 +12,6 @@ import numpy as np
 
 from sagemaker_jobs.serve.lane import Batch
 
-NAMESPACE: Final = "Vitrine"
 SERVICE: Final = "endpoint"
 _UNITS: Final = {"Ms": "Milliseconds", "Mean": "None"}
 """By the end of a figure's name; all others are counts."""
@@ -21,7 +20,9 @@ _UNITS: Final = {"Ms": "Milliseconds", "Mean": "None"}
 class Measurements:
     """Counts since the start, and samples since the last line."""
 
-    def __init__(self) -> None:
+    def __init__(self, namespace: str) -> None:
+        """`namespace`: where CloudWatch puts the metrics; a stage's own, in which its functions' are, too."""
+        self._namespace = namespace
         self._answered: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._fresh = _Window()
@@ -62,7 +63,7 @@ class Measurements:
             {"Name": name, "Unit": next((unit for end, unit in _UNITS.items() if name.endswith(end)), "Count")}
             for name in figures
         ]
-        about = {"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": metrics}
+        about = {"Namespace": self._namespace, "Dimensions": [["service"]], "Metrics": metrics}
         return json.dumps(
             {"_aws": {"Timestamp": milliseconds, "CloudWatchMetrics": [about]}, "service": SERVICE} | figures
         )

@@ -46,6 +46,35 @@ class Synthesised:
         (found,) = [each for each in functions if each.get("Handler") == wanted]
         return found
 
+    def role(self, folder: str) -> str:
+        """The logical id of the role of the function made from `functions/<folder>/`."""
+        role: str = self.function(folder)["Role"]["Fn::GetAtt"][0]
+        return role
+
+    def statements(self, role: str) -> list[dict[str, Any]]:
+        """What a role may do, by its logical id; `Action` and `Resource` are lists, also where they hold one thing."""
+        policies = [policy for part in self.parts() for policy in self.resources(part, "AWS::IAM::Policy").values()]
+        return [
+            statement | {key: _listed(statement[key]) for key in ("Action", "Resource")}
+            for policy in policies
+            if {"Ref": role} in policy["Roles"]
+            for statement in policy["PolicyDocument"]["Statement"]
+        ]
+
+    def actions(self, role: str) -> set[str]:
+        """Every action that a role may take."""
+        return {action for statement in self.statements(role) for action in statement["Action"]}
+
+    def allowed(self, role: str, service: str) -> set[tuple[str, str]]:
+        """Each action of one service that a role may take, without the service's name, and what on, as JSON."""
+        return {
+            (action.removeprefix(f"{service}:"), json.dumps(resource))
+            for statement in self.statements(role)
+            for action in statement["Action"]
+            if action.startswith(f"{service}:")
+            for resource in statement["Resource"]
+        }
+
     def parts(self) -> list[str]:
         """The stacks' names without what they have in common."""
         start = f"vitrine-{self.stage.name}-"
@@ -55,6 +84,10 @@ class Synthesised:
         """The unzipped code of the function made from `functions/<folder>/`."""
         key = self.function(folder)["Code"]["S3Key"].removesuffix(".zip")
         return self.folder / f"asset.{key}"
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import aws_cdk as cdk
 import pytest
 
 from cdk_app import wire
+from functions.observability import NAMESPACE_VARIABLE
 from infra.endpoint_stack import VARIANT
 from infra.layer_contents import PROJECT
 from infra.stage import Endpoint, stages
@@ -199,6 +200,18 @@ def test_the_container_reaches_no_network(request, mode):
 
     assert model["EnableNetworkIsolation"] is True
     assert "VpcConfig" not in model
+
+
+@BOTH
+def test_the_container_is_told_the_namespace_in_which_the_functions_of_its_stage_count(request, mode):
+    synthesised = request.getfixturevalue(mode)
+    functions = synthesised.function("assemble_results")["Environment"]["Variables"]
+
+    _, model = only(synthesised, "AWS::SageMaker::Model")
+
+    told = model["PrimaryContainer"]["Environment"]
+    assert told == {NAMESPACE_VARIABLE: "Vitrine/prod"}
+    assert told[NAMESPACE_VARIABLE] == functions[NAMESPACE_VARIABLE]
 
 
 @BOTH

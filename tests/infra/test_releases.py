@@ -1,35 +1,7 @@
 """What is deployed to publish what was approved: who calls the function, what it may touch, where its failures go."""
 
-import json
-
 from functions.publish_release.settings import PublishSettings
 from infra.layer_contents import PROJECT
-
-
-def statements(synthesised):
-    """What the function may do."""
-    role = synthesised.function("publish_release")["Role"]["Fn::GetAtt"][0]
-    policies = synthesised.resources("releases", "AWS::IAM::Policy").values()
-    return [
-        statement
-        for policy in policies
-        if {"Ref": role} in policy["Roles"]
-        for statement in policy["PolicyDocument"]["Statement"]
-    ]
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
-
-
-def allowed(synthesised, service):
-    """Each action of one service that the function may take, with what on."""
-    return {
-        (action.split(":")[1], json.dumps(statement["Resource"]))
-        for statement in statements(synthesised)
-        for action in listed(statement["Action"])
-        if action.startswith(f"{service}:")
-    }
 
 
 def test_the_function_is_called_for_decisions_on_the_stages_own_packages(dev):
@@ -83,7 +55,9 @@ def test_a_refusal_rings_in_its_own_stage(dev):
 
 
 def test_it_reads_candidates_writes_releases_moves_the_pointer_and_nothing_else(dev):
-    objects = {(action, resource.rsplit("/", 2)[1]) for action, resource in allowed(dev, "s3") if "/*" in resource}
+    role = dev.role("publish_release")
+
+    objects = {(action, resource.rsplit("/", 2)[1]) for action, resource in dev.allowed(role, "s3") if "/*" in resource}
 
     assert objects == {
         ("GetObject", "candidates"),
@@ -91,13 +65,12 @@ def test_it_reads_candidates_writes_releases_moves_the_pointer_and_nothing_else(
         ("GetObject", "releases"),
         ("PutObject", "releases"),
     }
-    assert {action for action, resource in allowed(dev, "s3") if "/*" not in resource} == {"ListBucket"}
-    assert {action for action, _ in allowed(dev, "dynamodb")} == {"GetItem", "UpdateItem"}
-    ((action, resource),) = allowed(dev, "sagemaker")
+    assert {action for action, resource in dev.allowed(role, "s3") if "/*" not in resource} == {"ListBucket"}
+    assert {action for action, _ in dev.allowed(role, "dynamodb")} == {"GetItem", "UpdateItem"}
+    ((action, resource),) = dev.allowed(role, "sagemaker")
     assert action == "DescribeModelPackage"
     assert "model-package/vitrine-dev/*" in resource
-    services = {action.split(":")[0] for each in statements(dev) for action in listed(each["Action"])}
-    assert services == {"s3", "dynamodb", "sagemaker", "sqs", "xray"}
+    assert {action.split(":")[0] for action in dev.actions(role)} == {"s3", "dynamodb", "sagemaker", "sqs", "xray"}
 
 
 def test_the_function_is_told_all_that_it_needs(dev):

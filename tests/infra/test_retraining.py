@@ -9,32 +9,6 @@ from infra.layer_contents import PROJECT
 from infra.stage import Training
 
 
-def statements(synthesised):
-    """What the function may do."""
-    role = synthesised.function("trigger_retraining")["Role"]["Fn::GetAtt"][0]
-    policies = synthesised.resources("retraining", "AWS::IAM::Policy").values()
-    return [
-        statement
-        for policy in policies
-        if {"Ref": role} in policy["Roles"]
-        for statement in policy["PolicyDocument"]["Statement"]
-    ]
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
-
-
-def allowed(synthesised, service):
-    """Each action of one service that the function may take, with what on."""
-    return {
-        (action.split(":")[1], json.dumps(statement["Resource"]))
-        for statement in statements(synthesised)
-        for action in listed(statement["Action"])
-        if action.startswith(f"{service}:")
-    }
-
-
 def rules(synthesised):
     return {each["Name"]: each for each in synthesised.resources("retraining", "AWS::Events::Rule").values()}
 
@@ -104,7 +78,9 @@ def test_a_failed_run_rings_in_its_own_stage(dev):
 
 
 def test_it_starts_one_pipeline_lays_snapshots_down_and_changes_nothing_else(dev):
-    objects = {(action, resource.rsplit("/", 2)[1]) for action, resource in allowed(dev, "s3") if "/*" in resource}
+    role = dev.role("trigger_retraining")
+
+    objects = {(action, resource.rsplit("/", 2)[1]) for action, resource in dev.allowed(role, "s3") if "/*" in resource}
 
     assert objects == {
         ("GetObject", "inputs"),
@@ -113,17 +89,16 @@ def test_it_starts_one_pipeline_lays_snapshots_down_and_changes_nothing_else(dev
         ("PutObject", "snapshots"),
         ("AbortMultipartUpload", "snapshots"),
     }
-    assert {action for action, _ in allowed(dev, "sagemaker")} == {
+    assert {action for action, _ in dev.allowed(role, "sagemaker")} == {
         "DescribePipelineExecution",
         "ListPipelineExecutions",
         "StartPipelineExecution",
     }
-    assert all(":pipeline/vitrine-dev-training" in resource for _, resource in allowed(dev, "sagemaker"))
-    writing = {resource for action, resource in allowed(dev, "dynamodb") if action in ("PutItem", "DeleteItem")}
+    assert all(":pipeline/vitrine-dev-training" in resource for _, resource in dev.allowed(role, "sagemaker"))
+    writing = {resource for action, resource in dev.allowed(role, "dynamodb") if action in ("PutItem", "DeleteItem")}
     assert len(writing) == 1
     assert "Retraining" in writing.pop()
-    services = {action.split(":")[0] for each in statements(dev) for action in listed(each["Action"])}
-    assert services == {"s3", "dynamodb", "sagemaker", "sqs", "xray"}
+    assert {action.split(":")[0] for action in dev.actions(role)} == {"s3", "dynamodb", "sagemaker", "sqs", "xray"}
 
 
 def test_the_function_is_told_all_that_it_needs_and_the_stages_limits(synthesise):

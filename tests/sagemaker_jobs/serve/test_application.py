@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from aiohttp import web
 
+from functions.observability import NAMESPACE_VARIABLE
 from relevance.contracts.large_model import LONGEST_TEXT, MOST_TEXTS, Refusal, Scores, Vectors
 from relevance.errors import ModelFailed
+from sagemaker_jobs.serve.__main__ import main
 from sagemaker_jobs.serve.application import ATTRIBUTES, BODY_LIMIT_BYTES, ENDPOINT, Serving, make_application
 from sagemaker_jobs.serve.large_model import LargeModel
+from sagemaker_jobs.serve.measurements import Measurements
 
 QUERY = {"task": "encode_query", "texts": ["desk lamp"]}
 
@@ -52,7 +55,8 @@ def ask(open_model, scenario, **serving):
     """What `scenario(client, application)` gives, with a client of an endpoint that has had its time to open."""
 
     async def run():
-        application = make_application(open_model, Serving(**({"deadline_ms": 60_000, "linger_ms": 0} | serving)))
+        usual = {"deadline_ms": 60_000, "linger_ms": 0}
+        application = make_application(open_model, Serving(**(usual | serving)), Measurements("Vitrine/test"))
         runner = web.AppRunner(application, handler_cancellation=True)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -181,7 +185,8 @@ def test_ping_and_invocations_say_that_the_networks_are_not_open_until_they_are(
         return model
 
     async def run():
-        runner = web.AppRunner(application := make_application(open_model, Serving()))
+        application = make_application(open_model, Serving(), Measurements("Vitrine/test"))
+        runner = web.AppRunner(application)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         async with aiohttp.ClientSession(f"http://127.0.0.1:{runner.addresses[0][1]}") as client:
@@ -324,3 +329,21 @@ def test_many_clients_at_once_get_each_the_vector_of_the_own_text(model):
 
     found = [Vectors.model_validate_json(content).vectors[0] for _, content, _ in answers]
     np.testing.assert_allclose(found, model.encode(texts, "encode_query"), atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("environment", "namespace"), [({}, "Vitrine/local"), ({NAMESPACE_VARIABLE: "Vitrine/dev"}, "Vitrine/dev")]
+)
+def test_the_program_counts_in_the_namespace_that_its_environment_names(monkeypatch, environment, namespace):
+    served = []
+    monkeypatch.setattr(web, "run_app", lambda application, **_: served.append(application))
+    monkeypatch.delenv(NAMESPACE_VARIABLE, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    main([])
+
+    measurements = served[0][ENDPOINT].measurements
+    measurements.answered("score", 5.0)
+    (about,) = json.loads(measurements.line(0))["_aws"]["CloudWatchMetrics"]
+    assert about["Namespace"] == namespace

@@ -5,7 +5,7 @@ from sagemaker_jobs.serve.measurements import Measurements
 
 
 def test_a_line_is_cloudwatchs_format_and_its_figures_are_those_of_the_minute():
-    measurements = Measurements()
+    measurements = Measurements("Vitrine/dev")
     for latency_ms in (10.0, 20.0, 30.0):
         measurements.answered("encode_query", latency_ms)
     measurements.computed("encode_query", Batch(size=3, waited_ms=(1.0, 2.0, 3.0), took_ms=9.0))
@@ -14,7 +14,7 @@ def test_a_line_is_cloudwatchs_format_and_its_figures_are_those_of_the_minute():
     line = json.loads(measurements.line(1_700_000_000_000))
 
     (about,) = line["_aws"]["CloudWatchMetrics"]
-    assert about["Namespace"] == "Vitrine"
+    assert about["Namespace"] == "Vitrine/dev"
     assert about["Dimensions"] == [["service"]]
     assert line["service"] == "endpoint"
     units = {metric["Name"]: metric["Unit"] for metric in about["Metrics"]}
@@ -33,7 +33,7 @@ def test_a_line_is_cloudwatchs_format_and_its_figures_are_those_of_the_minute():
 
 
 def test_a_minute_without_requests_has_no_line_and_the_totals_stay():
-    measurements = Measurements()
+    measurements = Measurements("Vitrine/dev")
     measurements.answered("score", 5.0)
 
     measurements.line(0)
