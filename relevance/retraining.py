@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from relevance.contracts.retraining import Asked, Decision, PastRun, Situation
-from relevance.drift import LARGE_CHANGE
-from relevance.objectives import objective
 
 FAILURES_IN_A_ROW = 3
 """After so many only a person starts another: it would fail for the same reason."""
@@ -26,20 +24,7 @@ def decide(asked: Asked, now: datetime, seen: Situation) -> Decision:
         now: With its zone. A clock that is wrong by days can at worst start one run early, which the budget counts.
         seen: At that moment.
     """
-    for objection in _OBJECTIONS if asked.why != "person" else def _broken(asked: Asked, now: datetime, seen: Situation) -> str | None:
-    """What fell at once while shoppers ask what they always asked is no matter of training."""
-    if asked.why != "alarm" or seen.quality is None:
-        return None
-    change, drift = (seen.quality.figures.get(name, 0.0) for name in ("change", "query_drift"))
-    if change >= objective("judged_relevance_against_live").limit or drift > LARGE_CHANGE:
-        return None
-    return (
-        f"the newest report, of {_moment(seen.quality.made_at)}, says that nDCG@10 is {change:+.3f} from what it usually "
-        f"is, and searches are as before (PSI {drift:.2f}): something is broken, to be rolled back or mended"
-    )
-
-
-_OBJECTIONS_TO_A_PERSON:
+    for objection in _OBJECTIONS if asked.why != "person" else _OBJECTIONS_TO_A_PERSON:
         if reason := objection(asked, now, seen):
             return Decision(start=False, reason=f"{asked.said}, but {reason}")
     return Decision(start=True, reason=f"{asked.said}; {_new(asked, seen)}; {_money(now, seen)}{_quality(seen)}")
@@ -112,6 +97,16 @@ def _another_release(asked: Asked, now: datetime, seen: Situation) -> str | None
     return (
         f"the newest report, of {_moment(seen.quality.made_at)}, is about release {seen.quality.release}, and "
         f"{seen.live.release_id} is live now: what rang is not in use any more"
+    )
+
+
+def _broken(asked: Asked, now: datetime, seen: Situation) -> str | None:
+    """What fell at once while shoppers ask what they always asked is no matter of training."""
+    if asked.why != "alarm" or seen.quality is None or not seen.quality.broken:
+        return None
+    return (
+        "relevance fell at once while searches are what they were: something is broken, to be rolled back or mended"
+        f"{_quality(seen)}"
     )
 
 

@@ -35,5 +35,6 @@ def newest_quality(bucket: str) -> SeenQuality | None:
         made_at=report.made_at,
         release=report.release,
         searches=report.window.searches,
+        broken=report.broken,
         figures={name: value for name, value in figures.items() if value is not None},
     )

@@ -17,11 +17,15 @@ from functions.monitor_quality.asking import Answered, Api, ask_all, nothing_ans
 from functions.monitor_quality.settings import QualitySettings
 from functions.observability import logger
 from relevance.contracts.quality import DriftFound, JudgedQuery, QualityReport, RelevanceFound, Window
+from relevance.drift import LARGE_CHANGE
 from relevance.errors import VitrineError
 from relevance.judgments import Judgments, usable
+from relevance.objectives import objective
 from relevance.traffic_drift import compare
 from relevance.traffic_log import log_query, logged_searches
 
+WORSE = objective("judged_relevance_against_live").limit
+"""A change of nDCG@10 below this is a fall, as it is to the gate."""
 _KEY_SECONDS = 600
 """How long the key opens that a run makes for itself."""
 
@@ -67,6 +71,7 @@ def check_quality(
         window=window.model_copy(update={"searches": searches}),
         relevance=relevance,
         drift=drift,
+        broken=_fell(relevance) and not (drift.query_drift or 0) > LARGE_CHANGE,
     )
     return Checked(report, answers)
 
@@ -112,6 +117,10 @@ def _relevance(
         sleep=sleep,
     )
     return relevance_found(asked, judgments, known), asked.answers
+
+
+def _fell(found: RelevanceFound | None) -> bool:
+    return found is not None and found.change is not None and found.change < WORSE
 
 
 def _known(store: QualityStore) -> Sequence[JudgedQuery]:

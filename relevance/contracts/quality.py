@@ -140,3 +140,6 @@ class QualityReport(_Said):
     relevance: RelevanceFound | None
     """None where no judgments were put; with a share of 0 where there are some and nothing was answered."""
     drift: DriftFound
+    broken: bool = False
+    """Whether relevance fell at once (`RelevanceFound.change`) while searches were what they were: training helps not.
+    """

@@ -49,6 +49,8 @@ class SeenQuality(_Frozen):
     """The release that answered while it was made."""
     searches: int = Field(ge=0)
     """In its window."""
+    broken: bool = False
+    """Whether relevance fell at once while searches were what they were."""
     figures: dict[str, float]
     """Measured by name, such as `ndcg10`; what could not be measured is absent."""
 

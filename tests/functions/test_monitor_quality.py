@@ -334,6 +334,24 @@ def test_a_fall_shows_beside_what_was_usual_and_is_named(watched, live, releases
     report = store.latest()
     assert "- kettle: 0." in as_markdown(report)
     assert report.relevance.by_query[0].usual == 1
+    assert report.broken
+
+
+def test_other_searches_that_bring_worse_answers_are_nothing_broken(watched, live, releases, searched):
+    live(releases[1])
+    asked = an_http_event("POST", "/1/indexes/products/query", {"query": "kettle"})
+    first, *_, last = json.loads(front_door.lambda_handler(asked, Context())["body"])["hits"]
+    store = QualityStore(watched.release_bucket)
+    store.put_judgments({"kettle": {first["objectID"]: 3.0}})
+    store.write(checked(watched))
+    searched(KETTLES * 8)
+    store.put_judgments({"kettle": {last["objectID"]: 3.0}})
+
+    report = checked(watched)
+
+    assert report.relevance.change < -0.5
+    assert report.drift.query_drift > LARGE_CHANGE
+    assert not report.broken
 
 
 def test_what_could_not_be_asked_keeps_what_was_usual(watched, live, releases, capsys):

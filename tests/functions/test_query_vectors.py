@@ -192,7 +192,8 @@ def test_what_may_well_succeed_is_tried_once_more(search, runtime, first):
     assert len(runtime.asked) == 2
 
 
-def test_second_attempts_are_few(search, runtime):
+def test_second_attempts_are_few(search, runtime, monkeypatch):
+    monkeypatch.setenv("ENDPOINT_FAILURES", "100")
     runtime.behaviour = refusing(429, "ThrottlingException")
 
     for number in range(5):

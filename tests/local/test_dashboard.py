@@ -5,8 +5,8 @@ import json
 import pytest
 
 from local.dashboard_plots import STEPS, Series, Window, draw, series_of
-from local.metric_statistics import statistic
 from local.metric_lines import Line, samples
+from local.metric_statistics import statistic
 
 GROUP = "/vitrine/local/assemble_results"
 FRONT_DOOR = {"service": "assemble_results"}
