@@ -10,6 +10,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 help:
 	@echo "make up      the whole shop search on this machine: PORT=8108 SHOP=icecat|complete_journey|online_retail CATALOGUE=file"
 	@echo "             with ENDPOINT=1 the large model's endpoint beside it, the original encoder or ENDPOINT_MODEL=folder"
+	@echo "             with WATCH=1 relevance and drift are looked at every minute, and alarms may start a training (make train)"
 	@echo "make down    end what make up started"
 	@echo "make release make what was written through the API of make up searchable"
 	@echo "make check   style, types, import contracts, documents"

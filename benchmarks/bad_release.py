@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ PATIENCE_SECONDS = 600
 ALARM = "RelevanceFell"
 POINTER_SECONDS = Stage(name="any").pointer_seconds
 SEARCHING = ("assemble_results", "preprocess_query", "rerank")
-OTHERS = (
+OTHERS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("/1/analyze", {"query": "wireless mouse"}),
     ("/1/rerank", {"query": "wireless mouse", "candidates": [{"objectID": "a", "title": "Mouse"}]}),
 )

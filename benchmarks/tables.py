@@ -474,6 +474,52 @@ def endpoint_faults_table(results: Results) -> str:
     )
 
 
+def bad_release_table(results: Results) -> str:
+    """From a bad release's publication to its end."""
+    rows = [
+        ["nDCG@10 of the judged queries before", f"{results['ndcg10_before']:.2f}"],
+        ["of the bad release", f"{results['ndcg10_of_it']:.2f}"],
+        ["looks at it until the alarm rang", str(results["looks_at_it_until_the_alarm"])],
+        ["from the command that published it to the alarm", f"{results['alarm_after_publication_s']:.0f} s"],
+        ["from the command that took it back to the last answer of it", f"{results['rollback_took_s']:.0f} s"],
+        ["searches meanwhile", f"{results['searches']:,}"],
+        ["of them failed", str(len(results["failed"]))],
+    ]
+    return (
+        f"{_table(['a flipped ranker, published by hand', ''], rows)}\n"
+        f"{results['per_second']} searches a second; the watch looks every {results['period_seconds']} s, functions look "
+        f"at the pointer every {results['pointer_seconds']:g} s. {_circumstances(results)}\n"
+    )
+
+
+def drift_recovery_table(results: Results) -> str:
+    """From the day that a department opens to the day that search knows it."""
+
+    def minutes(seconds: float | None) -> str:
+        return "never" if seconds is None else f"{seconds / 60:.1f} min"
+
+    rows = [
+        ["nDCG@10 of the judged queries before", f"{results['ndcg10_before']:.2f}"],
+        ["at its lowest", f"{results['ndcg10_least']:.2f}"],
+        ["at the end", f"{results['ndcg10_at_the_end']:.2f}"],
+        ["drift of queries (PSI) at its highest", f"{results['drift_most']:.2f}"],
+        ["at the end", f"{results['drift_at_the_end']:.2f}"],
+        ["until the alarm rang", minutes(results["alarm_after_s"])],
+        ["until the training began", minutes(results["training_after_s"])],
+        ["until its release was live", minutes(results["release_after_s"])],
+        ["until the alarm was over", minutes(results["alarm_over_after_s"])],
+        ["searches in all, and failed ones", f"{results['searches']:,}, {len(results['failed'])}"],
+    ]
+    products, judged = results["products"], results["judged_queries"]
+    about = {"release": {"products": products["before"] + products["added"]}}
+    return (
+        f"{_table(['a department opens', ''], rows)}\n"
+        f"{products['before']:,} products and {products['added']:,} new ones, {judged['old']} judged queries and "
+        f"{judged['new']} new ones, {results['per_second']} searches a second, a look every {results['period_seconds']} s "
+        f"(on AWS: an hour). {_circumstances({**results, **about})}\n"
+    )
+
+
 def gate_table(results: Results) -> str:
     """Honest candidates and spoiled ones: how far each is from the live release, and what the gate said."""
 
@@ -584,6 +630,8 @@ def rungs_table(results: Results) -> str:
 
 
 TABLES: Mapping[str, Callable[[Results], str]] = {
+    "bad_release": bad_release_table,
+    "drift_recovery": drift_recovery_table,
     "gate": gate_table,
     "rungs": rungs_table,
     "endpoint_faults": endpoint_faults_table,

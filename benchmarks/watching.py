@@ -183,8 +183,8 @@ def _look(report: QualityReport, began: float) -> Look:
     return Look(
         at_s=round(report.made_at.timestamp() - began, 1),
         release=report.release,
-        ndcg10=found and found.ndcg10,
-        change=found and found.change,
+        ndcg10=None if found is None else found.ndcg10,
+        change=None if found is None else found.change,
         query_drift=drift.query_drift,
         searches=report.window.searches,
     )

@@ -207,7 +207,8 @@ def publish_registered(folder: LocalFolder) -> str:
         with alone(folder):
             state = _running_cloud(folder)
             bucket, table = state.outputs["ReleaseBucket"], state.outputs["PointerTable"]
-            published = publish_release(registered, bucket, table, INDEX_NAME, reason="trained, and passed the gate")
+            reason = "trained, and passed the gate"
+            published = publish_release(registered, bucket, table, INDEX_NAME, moved_by="approval", reason=reason)
             state.published, state.catalogue_released = published, True
             state.write()
     except StepFailed as busy:

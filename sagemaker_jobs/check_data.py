@@ -7,8 +7,9 @@ enough of everything, and drift against `accepted`, the `statistics.json` of the
 `report.json` and `report.md`; of data that may be trained on also `statistics.json`, the next accepted.
 
 Large drift of the products stops the run: whoever reads the report decides, and says so with `--accept-drift yes`. A
-training that nobody watches must not learn from a feed that lost its prices overnight. Moderate drift is a warning, and
-so is any drift of what shoppers ask and buy: that they changed is a reason to train, not one against it.
+training that nobody watches must not learn from a feed that lost its prices overnight. A new department moves the same
+shares and takes nothing away: that is a warning, as are moderate drift and any drift of what shoppers ask and buy: that
+they changed is a reason to train, not one against it.
 """
 
 import argparse
@@ -57,7 +58,12 @@ MOST_MISSING = 0.5
 MISSING_GROWS = 0.1
 """In [0, 1]: growth of a missing part from which data are others; a tenth of a catalogue is no accident."""
 SHRINKS = 0.5
-"""In (0, 1): part of the products accepted before that must still be there."""
+"""In (0, 1): part of the number of products accepted before that there must be."""
+GROWS = 2.0
+"""The same, above 1: so many times as many, and no more."""
+MOST_GONE = 0.1
+"""In [0, 1]: part of the products accepted before that may have lost their brand, category or price band, or be gone,
+before large drift stops the run. A new department moves every share and takes nothing away."""
 
 Outcome = Literal["passed", "warning", "failed"]
 
@@ -259,8 +265,8 @@ def _drift(before: Statistics, now: Statistics, drift_accepted: bool) -> Iterato
     kept = now.counts["products"] / max(before.counts["products"], 1)
     yield Finding(
         "drift of the number of products",
-        stop if kept < SHRINKS else "passed",
-        f"{before.counts['products']:,} before, {now.counts['products']:,} now, at least {SHRINKS:.0%} expected",
+        "passed" if SHRINKS <= kept <= GROWS else stop,
+        f"{before.counts['products']:,} before, {now.counts['products']:,} now, {SHRINKS:.0%} to {GROWS:.0%} expected",
     )
     for field, part in now.missing.items():
         grown = part - before.missing.get(field, part)
@@ -278,13 +284,15 @@ def _drift(before: Statistics, now: Statistics, drift_accepted: bool) -> Iterato
             continue
         found, chance = population_stability(first, second), chance_of_stability(first, second)
         outcome: Outcome = "passed"
+        gone = _gone(first, second)
         if found >= max(SOME_CHANGE, chance):
-            outcome = stop if found >= LARGE_CHANGE and name in _STOPPING else "warning"
+            broken = found >= LARGE_CHANGE and gone >= MOST_GONE and name in _STOPPING
+            outcome = stop if broken else "warning"
         yield Finding(
             f"drift of {name}",
             outcome,
             f"population stability index {found:.3f} (some change from {SOME_CHANGE}, large from {LARGE_CHANGE}, "
-            f"chance below {chance:.3f}); before {largest(first, 3)}; now {largest(second, 3)}",
+            f"chance below {chance:.3f}), {gone:.1%} gone; before {largest(first, 3)}; now {largest(second, 3)}",
         )
     for name in sorted(now.sizes.keys() & before.sizes.keys()):
         old, new = before.sizes[name], now.sizes[name]
@@ -301,6 +309,15 @@ def _drift(before: Statistics, now: Statistics, drift_accepted: bool) -> Iterato
             f"p {likelihood:.2g}; median {old.quantiles[len(old.quantiles) // 2]:g} before, "
             f"{new.quantiles[len(new.quantiles) // 2]:g} now",
         )
+
+
+def _gone(before: Mapping[str, int], now: Mapping[str, int]) -> float:
+    """In [0, 1]: the part of what was counted before that is not there any more, however much came in beside it.
+
+    >>> _gone({"lamps": 6, "desks": 2}, {"lamps": 6, "desks": 1, "chairs": 90})
+    0.125
+    """
+    return sum(max(0, count - now.get(value, 0)) for value, count in before.items()) / max(sum(before.values()), 1)
 
 
 _STOPPING = frozenset({"brand", "category", "price band"})

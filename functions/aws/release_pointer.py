@@ -153,7 +153,9 @@ def move_pointer(
     return after
 
 
-def publish_release(folder: Path, bucket: str, table: str, index_name: str, *, reason: str = "") -> str:
+def publish_release(
+    folder: Path, bucket: str, table: str, index_name: str, *, moved_by: MovedBy = "person", reason: str = ""
+) -> str:
     """Upload a release and move the pointer to it; returns its id.
 
     Raises:
@@ -162,7 +164,7 @@ def publish_release(folder: Path, bucket: str, table: str, index_name: str, *, r
         StoreUnavailable: If AWS does not answer.
     """
     release_id = upload_release(folder, bucket).release_id
-    move_pointer(release_id, table, index_name, reason=reason)
+    move_pointer(release_id, table, index_name, moved_by=moved_by, reason=reason)
     return release_id
 
 

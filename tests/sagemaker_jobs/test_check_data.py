@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from relevance.contracts.products import Product
 from sagemaker_jobs import check_data, prepare
 from sagemaker_jobs.check_data import SHRINKS
 from sagemaker_jobs.dataset import HASHED, Dataset
@@ -187,6 +188,40 @@ def test_large_drift_of_the_products_stops_the_run(good, others, tmp_path, capsy
     found = outcomes(tmp_path / "out")
     assert {found[f"drift of {what}"] for what in ("brand", "missing brand", "the number of products")} == {"failed"}
     assert "population stability index" in capsys.readouterr().err
+
+
+def a_department(count):
+    """Products of a kind and a brand that the shop did not have."""
+    return [
+        Product(
+            product_id=f"new-{number}",
+            title=f"Elm E{number} garden hose {number} m",
+            description="A hose",
+            brand="Elm",
+            attributes={"length": f"{number} m"},
+        )
+        for number in range(count)
+    ]
+
+
+def test_a_new_department_moves_every_share_and_stops_nothing(good, tmp_path):
+    larger = [*made_up_shop(), *a_department(90)]
+    assert prepared(a_catalogue(tmp_path / "catalogue", larger), tmp_path / "dataset") == 0
+
+    assert checked(tmp_path / "dataset", tmp_path / "out", "--accepted", good / "checked") == 0
+
+    (brand,) = [each for each in report_of(tmp_path / "out")["findings"] if each["check"] == "drift of brand"]
+    assert brand["outcome"] == "warning"
+    assert "0.0% gone" in brand["said"]
+
+
+def test_a_feed_that_is_suddenly_more_than_twice_as_large_stops_the_run(good, tmp_path):
+    many = [*made_up_shop(), *a_department(len(made_up_shop()) + 1)]
+    assert prepared(a_catalogue(tmp_path / "catalogue", many), tmp_path / "dataset") == 0
+
+    assert checked(tmp_path / "dataset", tmp_path / "out", "--accepted", good / "checked") == 1
+
+    assert outcomes(tmp_path / "out")["drift of the number of products"] == "failed"
 
 
 def test_a_person_can_accept_drift_and_the_report_says_so(good, others, tmp_path):
