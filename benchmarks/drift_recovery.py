@@ -223,7 +223,8 @@ def main() -> int:
     work.mkdir(parents=True, exist_ok=True)
     prepared = work / "icecat"
     job("prepare_catalogue", "--shop", "icecat", "--data", given.data, "--output", prepared)
-    lines = [json.loads(line) for line in (prepared / "products.jsonl").read_text(encoding="utf-8").splitlines()]
+    with (prepared / "products.jsonl").open(encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
     old, new = choose(lines)
     for file, products in ((FOLDER / "before.jsonl", old), (FOLDER / "all.jsonl", [*old, *new])):
         file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in products), encoding="utf-8")

@@ -487,8 +487,8 @@ def bad_release_table(results: Results) -> str:
     ]
     return (
         f"{_table(['a flipped ranker, published by hand', ''], rows)}\n"
-        f"{results['per_second']} searches a second; the watch looks every {results['period_seconds']} s, functions look "
-        f"at the pointer every {results['pointer_seconds']:g} s. {_circumstances(results)}\n"
+        f"{results['per_second']} searches a second; the watch looks every {results['period_seconds']} s, functions "
+        f"look at the pointer every {results['pointer_seconds']:g} s. {_circumstances(results)}\n"
     )
 
 
@@ -515,8 +515,8 @@ def drift_recovery_table(results: Results) -> str:
     return (
         f"{_table(['a department opens', ''], rows)}\n"
         f"{products['before']:,} products and {products['added']:,} new ones, {judged['old']} judged queries and "
-        f"{judged['new']} new ones, {results['per_second']} searches a second, a look every {results['period_seconds']} s "
-        f"(on AWS: an hour). {_circumstances({**results, **about})}\n"
+        f"{judged['new']} new ones, {results['per_second']} searches a second, a look every "
+        f"{results['period_seconds']} s (on AWS: an hour). {_circumstances({**results, **about})}\n"
     )
 
 

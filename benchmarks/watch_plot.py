@@ -121,7 +121,7 @@ def main() -> int:
         images / "bad-release.png",
         title="A ranker with its sign flipped, published by hand and rolled back",
         said="local cloud, a minute for each hour of AWS; judged queries of Icecat",
-        from_s=0,
+        from_s=1,
         changed="it was published",
         alarms=["RelevanceFell", "RelevanceLow"],
         drift=False,
