@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.drift_recovery import DEPARTMENT, choose, evenly, figures_of, trained
 from benchmarks.watch_plot import over_time, spans
-from benchmarks.watching import Answer, Event, Look, Seen, until
+from benchmarks.watching import SEARCH, Answer, Event, Look, Seen, until
 from relevance.errors import VitrineError
 
 
@@ -15,7 +15,7 @@ def seen():
     """A department opens at 100 s; by 400 s all is well again."""
     return Seen(
         answers=[
-            Answer(1.0, "/1/indexes/products/query", 20.0, "200", "r1"),
+            Answer(1.0, SEARCH, 20.0, "200", "r1"),
             Answer(2.0, "/1/analyze", 9.0, "503", None),
         ],
         looks=[
