@@ -2,12 +2,12 @@
 
     python -m benchmarks.drift_recovery [--minutes 60]
 
-starts a local cloud of its own (`make up WATCH=1` in another folder, on another port) with a part of Icecat: 2,200
-products that have nothing to do with printing. A first release is trained and shoppers search. Then 800 products of
-printing come into the catalogue through the API, shoppers ask for them in proportion, and people judge queries about
-them; from there on this program only looks on. The stage's watch finds that searches are no longer what the release was
-made for; the alarm asks for a training, which starts from the catalogue as it is by then; what the gate lets through is
-published. It ends when relevance and drift are back, or after `--minutes`.
+starts a local cloud of its own (`make up WATCH=1` in another folder, on another port) with a part of Icecat: 2,000
+products that have nothing to do with printing. The release has the models that ship, and a baseline. Then 1,000
+products of printing come into the catalogue through the API, four in ten searches are for them, and people judge
+queries about them; from there on this program only looks on. The stage's watch finds that searches are no longer what
+the release was made for; the alarm asks for a training, which starts from the catalogue as it is by then; what the gate
+lets through is published. It ends when relevance and drift are back, or after `--minutes`.
 
 The shoppers are made up: their queries are derived from the products by the job that derives them for training, and the
 judgments are what such a query was derived for. The watch looks every minute, and what on AWS is an hour is a minute
@@ -20,6 +20,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -40,20 +41,23 @@ from local.state import LocalState
 from relevance.drift import LARGE_CHANGE
 from relevance.errors import VitrineError
 from relevance.judgments import Judgments
+from relevance.release_files import MANIFEST, read_manifest
 from sagemaker_jobs.catalogues.icecat import FILE as PRODUCTS
 from sagemaker_jobs.dataset import Dataset
 
 FOLDER = TOOLS / "drift-recovery"
 PORT = "8208"
 CONFIGURATION = "small"
-OLD, NEW = 2200, 800
+OLD, NEW = 2000, 1000
 """Products; together no more than the configuration trains on."""
 DEPARTMENT = frozenset({"toner", "cartridge", "ink", "inkjet", "laserjet", "printer", "drum"})
 """Words of a title; a product with one of them is of the new department."""
 QUERIES = 8000
-JUDGED = {"old": 60, "new": 25}
+JUDGED = {"old": 60, "new": 40}
+SHARE = 0.4
+"""Of the searches, those for the department once it is open."""
 PER_SECOND = 5
-CALM_LOOKS = 6
+CALM_LOOKS = 5
 """Before anything changes, with searches enough to be compared."""
 BACK_LOOKS = 3
 """In a row, of the new release, that say that all is well."""
@@ -104,6 +108,21 @@ def derived(folder: Path, products: Path) -> list[Asked]:
     return found
 
 
+def give_baseline(folder: Path, release: Path) -> None:
+    """Publish the release that serves once more, with what its catalogue's shoppers may ask."""
+    job("prepare_catalogue", "--catalogue", FOLDER / "before.jsonl", "--output", folder / "catalogue-before")
+    job("prepare", "--catalogue", folder / "catalogue-before", "--output", folder / "dataset-before", "--queries", 1200)
+    named = folder / "named" / f"{release.name}-with-baseline"
+    shutil.rmtree(folder / "named", ignore_errors=True)
+    shutil.copytree(release, named)
+    manifest = read_manifest(named).model_copy(update={"release_id": named.name})
+    (named / MANIFEST).write_text(manifest.model_dump_json(), encoding="utf-8")
+    output = folder / "with-baseline"
+    job("baseline", "--release", named, "--dataset", folder / "dataset-before", "--output", output)
+    publishing = [sys.executable, "-m", "cli.main", "release", "publish", str(output / named.name)]
+    subprocess.run([*publishing, "--reason", "with a baseline"], check=True, cwd=PROJECT)
+
+
 async def fill(address: str, products: Sequence[Mapping[str, Any]]) -> None:
     """Write products into the catalogue, as a shop's own program does."""
     headers = {"X-Algolia-API-Key": KEYS["admin"][0]}
@@ -140,46 +159,40 @@ async def measure(
     new: Sequence[Mapping[str, Any]],
     minutes: float,
 ) -> dict[str, Any]:
-    """Train, wait, change what shoppers ask, look on."""
+    """Wait, change what shoppers ask, look on."""
     seen = Seen()
     shoppers, watcher = Shoppers(address, seen), Watcher(state, seen)
     store = QualityStore(state.outputs["ReleaseBucket"])
-    everybody = [*asked["old"], *asked["new"]]
-    random.Random(SEED).shuffle(everybody)
-    kinds = {"old": itertools.cycle(asked["old"]), "all": itertools.cycle(everybody)}
-    now = "old"
-    queries = (next(kinds[now]).text for _ in itertools.count())
+    drawn = random.Random(SEED)
+    kinds = {kind: itertools.cycle(queries) for kind, queries in asked.items()}
+    share = 0.0
+    queries = (next(kinds["new" if drawn.random() < share else "old"]).text for _ in itertools.count())
 
     old_judgments = judgments_of(asked["old"], JUDGED["old"])
     store.put_judgments(old_judgments)
     async with beside(watcher.look_on(), shoppers.send(searches_for(queries), PER_SECOND)):
-        seen.tell("told", "vitrine retrain", "the first training")
-        command = [sys.executable, "-m", "cli.main", "retrain", "--reason", "the first training"]
-        await asyncio.create_subprocess_exec(*command, cwd=PROJECT)
-        await until(lambda: trained(seen) is not None, "a trained release", 60 * minutes)
-        first = trained(seen)
 
         def compared() -> list[Look]:
-            return [one for one in seen.looks if one.release == first and one.query_drift is not None]
+            return [one for one in seen.looks if one.query_drift is not None]
 
         await until(lambda: len(compared()) >= CALM_LOOKS, "looks at it", 60 * minutes)
         before = compared()[-1]
         changed_s = seen.tell("told", "the department", "opens").at_s
         await fill(address, new)
         store.put_judgments({**old_judgments, **judgments_of(asked["new"], JUDGED["new"])})
-        now = "all"
+        share = SHARE
         relevance = (before.ndcg10 or 0.0) - 0.02
 
         def back() -> bool:
             last = seen.looks[-BACK_LOOKS:]
-            return trained(seen) != first and all(well(look, trained(seen), relevance) for look in last)
+            return trained(seen) is not None and all(well(look, trained(seen), relevance) for look in last)
 
         try:
             await until(back, "relevance and drift to be back", 60 * minutes)
             ended = "back"
         except VitrineError as error:
             ended = str(error)
-    told = {"changed_s": changed_s, "ended": ended, "first_release": first}
+    told = {"changed_s": changed_s, "ended": ended}
     return told | figures_of(seen, changed_s) | seen.as_json()
 
 
@@ -198,6 +211,7 @@ def figures_of(seen: Seen, changed_s: float) -> dict[str, Any]:
         "per_second": PER_SECOND,
         "period_seconds": 60,
         "products": {"before": OLD, "added": NEW},
+        "share_of_searches": SHARE,
         "judged_queries": JUDGED,
         "alarm_after_s": None if rang is None else round(rang - changed_s),
         "training_after_s": after("training", "Executing"),
@@ -240,6 +254,7 @@ def main() -> int:
         state = LocalState.read(LocalFolder.from_environment().state_file)
         reach(state)
         os.environ["AWS_ENDPOINT_URL_SAGEMAKER"] = f"http://127.0.0.1:{state.pipelines_port}"
+        give_baseline(work, LocalFolder.from_environment().releases / state.published)
         figures = asyncio.run(measure(f"http://127.0.0.1:{PORT}", state, asked, new, given.minutes))
     finally:
         subprocess.run([sys.executable, "-m", "local.down"], check=True, cwd=PROJECT)

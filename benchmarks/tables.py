@@ -514,8 +514,9 @@ def drift_recovery_table(results: Results) -> str:
     about = {"release": {"products": products["before"] + products["added"]}}
     return (
         f"{_table(['a department opens', ''], rows)}\n"
-        f"{products['before']:,} products and {products['added']:,} new ones, {judged['old']} judged queries and "
-        f"{judged['new']} new ones, {results['per_second']} searches a second, a look every "
+        f"{products['before']:,} products and {products['added']:,} new ones, which {results['share_of_searches']:.0%} "
+        f"of the searches are for; {judged['old']} judged queries and {judged['new']} new ones, "
+        f"{results['per_second']} searches a second, a look every "
         f"{results['period_seconds']} s (on AWS: an hour). {_circumstances({**results, **about})}\n"
     )
 

@@ -4,16 +4,19 @@ import argparse
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cli.local_stage import reach_stage
 from functions.aws.quality_store import QualityStore
 from functions.aws.stacks import stack_output
 from functions.monitor_quality.check import check_quality, window_before
 from functions.monitor_quality.settings import QualitySettings
+from local.cloud import STAGE
 from relevance.judgments import read_judgments, usable
 from relevance.quality_report import as_markdown
 
 
 def show_quality(given: argparse.Namespace) -> None:
     """Make the same check as the stage's own watch, up to this moment, and print it; no report is written."""
+    reach_stage(given.stage)
     now = datetime.now(UTC).replace(microsecond=0)
     # the log's last second may still be on its way
     window = window_before(now + timedelta(seconds=1), given.minutes)
@@ -23,6 +26,7 @@ def show_quality(given: argparse.Namespace) -> None:
 def put_judgments(given: argparse.Namespace) -> None:
     """Replace the judgments that a stage is measured by."""
     judgments = read_judgments(given.file)
+    reach_stage(given.stage)
     where = QualityStore(stack_output(given.stage, "storage", "ReleaseBucket")).put_judgments(judgments)
     ratings = sum(map(len, judgments.values()))
     print(f"{len(judgments):,} queries with {ratings:,} ratings in {where}")
@@ -33,7 +37,7 @@ def put_judgments(given: argparse.Namespace) -> None:
 def add_quality_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Tell the command line of them."""
     showing = commands.add_parser("quality", help="how good search is now, and whether shoppers ask something else")
-    showing.add_argument("--stage", default="local", help="default: local")
+    showing.add_argument("--stage", default=STAGE, help=f"such as dev; default: {STAGE}")
     showing.add_argument("--index", default="products", help="default: products")
     showing.add_argument("--minutes", type=int, default=60, metavar="N", help="of the log that is read (default: 60)")
     showing.add_argument("--queries", type=int, default=200, metavar="N", help="judged ones at most (default: 200)")
@@ -43,7 +47,7 @@ def add_quality_commands(commands: "argparse._SubParsersAction[argparse.Argument
     )
     putting = judging.add_parser("put", help="replace those that a stage is measured by")
     putting.add_argument("file", type=Path, help="a table (.csv) or JSON lines (.jsonl): query, product_id, rating")
-    putting.add_argument("--stage", default="local", help="default: local")
+    putting.add_argument("--stage", default=STAGE, help=f"such as dev; default: {STAGE}")
     putting.set_defaults(command=put_judgments)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.local_stage import reach_stage
 from cli.release_differences import differences
 from functions.aws.old_releases import delete_old_releases
 from functions.aws.release_bucket import release_ids, stored_manifest, upload_release, whole_manifest
@@ -12,9 +13,7 @@ from functions.aws.release_pointer import PointerRecord, PointerStays, move_poin
 from functions.aws.stacks import stack_output
 from functions.environment import SearchSettings
 from infra.stage import stages
-from local.cloud import STAGE, reach
-from local.folders import LocalFolder
-from local.state import LocalState
+from local.cloud import STAGE
 from relevance.contracts.manifest import ReleaseManifest
 from relevance.errors import ReleaseRefused, VitrineError
 from relevance.release import open_release
@@ -152,11 +151,7 @@ def _place(given: argparse.Namespace) -> Place:
         return Place(given.bucket, given.table, usual)
     known = stages(Path()).get(given.stage)
     pointer_seconds = known.pointer_seconds if known else usual
-    if given.stage == STAGE:
-        state = LocalState.read(LocalFolder.from_environment().state_file)
-        if not state.running("cloud"):
-            raise VitrineError("no local cloud of this checkout is running: `make up` starts it, --stage names another")
-        reach(state)
+    if state := reach_stage(given.stage):
         return Place(state.outputs["ReleaseBucket"], state.outputs["PointerTable"], pointer_seconds)
     bucket, table = (stack_output(given.stage, "storage", name) for name in ("ReleaseBucket", "PointerTable"))
     return Place(bucket, table, pointer_seconds)

@@ -5,12 +5,11 @@ import getpass
 import json
 import uuid
 
+from cli.local_stage import reach_stage
 from functions.aws.retraining_diary import RetrainingDiary
 from functions.aws.stacks import stack_output
 from functions.aws.stage_invoker import invoke
-from local.cloud import STAGE, reach
-from local.folders import LocalFolder
-from local.state import LocalState
+from local.cloud import STAGE
 from relevance.contracts.retraining import DecisionRecord
 from relevance.errors import VitrineError
 
@@ -24,11 +23,7 @@ class NotStarted(VitrineError):
 
 def retrain(given: argparse.Namespace) -> None:
     """Ask for a run, or print what was decided so far."""
-    if given.stage == STAGE:
-        state = LocalState.read(LocalFolder.from_environment().state_file)
-        if not state.running("cloud"):
-            raise VitrineError("no local cloud of this checkout is running: `make up` starts it, --stage names another")
-        reach(state)
+    reach_stage(given.stage)
     if given.history:
         _print_history(stack_output(given.stage, "storage", "RetrainingTable"), given.history)
     else:

@@ -102,6 +102,7 @@ def start_emulator(progress: Progress, folder: LocalFolder, state: LocalState) -
             "LAMBDA_WARM_TTL_SECONDS": "86400",  # workers that were warmed stay
             "DOCKER_HOST": f"unix://{temporary}/no-docker",  # else it would clear away other emulators' containers
             "LOG_LEVEL": "WARNING",
+            "POWERTOOLS_LOG_LEVEL": "INFO",  # the functions inherit the line above, and would write no searches down
         }
         server = start_server("cloud", [str(EMULATOR_PYTHON), "-m", "ministack"], log=log, environment=environment)
         state.servers["cloud"] = server

@@ -2,7 +2,7 @@
 
     python -m sagemaker_jobs.baseline --release DIR --dataset DIR --output DIR
 
-asks the release the queries of the data set's train and validation splits, and writes the same release with
+asks the release what its shoppers asked, or else queries drawn from its catalogue, and writes the same release with
 `baseline/baseline.json` and `baseline/topics.npy` in it to `<output>/<release_id>/`. `evaluate` does the same with the
 release that it judges; this is for one that has no baseline yet. Ends with 0, or with 1 and the cause.
 """
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -31,8 +32,10 @@ from relevance.topics import BASELINE, Topics, described
 from relevance.traffic import KINDS, NUMBERS, histogram, kinds, weighed
 from relevance.traffic_drift import LEAST_SEARCHES
 from sagemaker_jobs.dataset import Dataset
+from sagemaker_jobs.derived_lessons import derive_texts
 from sagemaker_jobs.folders import channel, model_folder
 from sagemaker_jobs.job import run, say
+from sagemaker_jobs.query_lines import sorted_words
 from sagemaker_jobs.release_copies import copied, release_in
 
 MOST_QUERIES = 3000
@@ -63,6 +66,17 @@ class Made:
         (folder / BASELINE_FILE).write_text(content, encoding="utf-8")
         if self.topics is not None:
             self.topics.save(folder)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What is asked."""
+
+    queries: Sequence[tuple[str, int]]
+    """Texts and how often each was asked."""
+    origin: Literal["log", "derived"]
+    fresh: bool = False
+    """Whether nothing of the release was made with them."""
 
 
 @dataclass(frozen=True)
@@ -102,20 +116,20 @@ def make_baseline(release: Release, dataset: Dataset, *, seed: int, say: Say) ->
 
     Args:
         release: Open; it need not have a baseline.
-        dataset: Its train and validation splits are asked: shoppers' queries where there are enough of them, else those
-            that were drawn from the catalogue.
+        dataset: Of its train and validation splits shoppers' queries are asked, where there are enough: they are asked
+            again. Else queries are drawn from its catalogue, other ones than it holds, as what a model learnt from lies
+            nearer together than what it never saw; topics are learnt from one half, and the other half is counted.
         seed: Of what is drawn: queries where there are too many, and the topics' first centres.
         say: Told what is going on.
     """
-    known = [query for query in dataset.queries if query.split != "test"]
-    logged = [query for query in known if query.origin == "log"]
-    enough = sum(query.asked for query in logged) >= LEAST_SEARCHES
-    chosen = _drawn(logged if enough else [query for query in known if query.origin == "derived"], seed)
-    say(f"asking the release {len(chosen):,} queries for its baseline")
-    asked = list(_ask(release, chosen))
+    chosen = _chosen(dataset, seed)
+    say(f"asking the release {len(chosen.queries):,} queries for its baseline")
+    asked = list(_ask(release, chosen.queries))
     if not asked:
         return None
-    topics = _topics(asked, seed)
+    half = len(asked) // 2 if chosen.fresh else 0
+    topics = _topics(asked[half:], seed)
+    asked = asked[:half] or asked
     profiles = [_about(one, topics) for one in asked]
     counts = Counter[QueryProfile]()
     for profile, one in zip(profiles, asked, strict=True):
@@ -127,7 +141,7 @@ def make_baseline(release: Release, dataset: Dataset, *, seed: int, say: Say) ->
     baseline = Baseline(
         made_at=datetime.now(UTC).replace(microsecond=0),
         data_sha256=dataset.report["sha256"],
-        origin="log" if enough else "derived",
+        origin=chosen.origin,
         queries=len(asked),
         searches=sum(one.weight for one in counted),
         topics=tuple(
@@ -138,6 +152,18 @@ def make_baseline(release: Release, dataset: Dataset, *, seed: int, say: Say) ->
         kinds={name: found for name in KINDS if (found := kinds(counted, name))},
     )
     return Made(baseline, topics)
+
+
+def _chosen(dataset: Dataset, seed: int) -> _Chosen:
+    known = [query for query in dataset.queries if query.split != "test"]
+    logged = [query for query in known if query.origin == "log"]
+    if sum(query.asked for query in logged) >= LEAST_SEARCHES:
+        return _Chosen(_drawn(logged, seed), "log")
+    held = frozenset(sorted_words(query.text) for query in dataset.queries)
+    fresh = derive_texts(dataset.products, MOST_QUERIES, seed=seed, asked=held) if known else []
+    if len(fresh) >= 2 * LEAST_SEARCHES:
+        return _Chosen([(text, 1) for text in fresh], "derived", fresh=True)
+    return _Chosen(_drawn([query for query in known if query.origin == "derived"], seed), "derived")
 
 
 def _drawn(queries: Sequence[QueryLine], seed: int) -> list[tuple[str, int]]:

@@ -93,7 +93,7 @@ def derive_lessons(
     if not products or not count:
         return DerivedLessons((), ())
     say("finding kinds of products")
-    facts = CatalogueFacts(products, product_neighbours(products, np.zeros((len(products), 0), dtype=np.float32)))
+    facts = _facts(products)
     neighbours = facts.neighbours
     say(f"{len(facts.types):,} kinds, {len(facts.lines):,} lines; drawing queries")
     drawn = _drawn(facts, count, seed, asked)
@@ -115,6 +115,22 @@ def derive_lessons(
         if number % _SAID_EVERY == 0 or number == len(drawn):
             say(f"who answers them: {pace(number, len(drawn), time.monotonic() - begun)}")
     return _lines(products, answered, seed)
+
+
+def derive_texts(products: Sequence[Product], count: int, *, seed: int, asked: frozenset[str]) -> list[str]:
+    """Queries like those of `derive_lessons`, without their answers, in the order drawn.
+
+    Args:
+        products: Of one catalogue; at least one.
+        count: At most how many queries.
+        seed: Of all that is drawn.
+        asked: `sorted_words` of queries that are not wanted.
+    """
+    return [query.text for query in _drawn(_facts(products), count, seed, asked)]
+
+
+def _facts(products: Sequence[Product]) -> CatalogueFacts:
+    return CatalogueFacts(products, product_neighbours(products, np.zeros((len(products), 0), dtype=np.float32)))
 
 
 def _drawn(facts: CatalogueFacts, count: int, seed: int, asked: frozenset[str]) -> list[_Drawn]:

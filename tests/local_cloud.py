@@ -60,6 +60,13 @@ class LocalCloud:
             check=False,
         )
 
+    def vitrine(self, *arguments: str) -> str:
+        """What the command line says of this local cloud."""
+        command = [sys.executable, "-m", "cli.main", *arguments]
+        done = subprocess.run(command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def client(self, key: str = "local-search") -> SearchClientSync:
         """The official client as it comes, told only where to send its requests."""
         config = SearchConfig("local", key)

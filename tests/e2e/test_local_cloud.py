@@ -1,6 +1,7 @@
 """From `make up` to an answer: the official client against the real parts, and nothing left behind."""
 
 import json
+import re
 import urllib.error
 import urllib.request
 
@@ -53,6 +54,23 @@ def test_the_official_client_sends_several_searches_in_one_call(local_cloud):
     first, second = [result.actual_instance for result in answer.results]
     assert "mouse" in first.hits[0].model_dump()["title"]
     assert "grinder" in second.hits[0].model_dump()["title"]
+
+
+def test_a_search_is_counted_by_the_watch(local_cloud):
+    local_cloud.client().search_single_index("products", {"query": "black coffee grinder"})
+
+    said = local_cloud.vitrine("quality", "--minutes", "10")
+
+    assert "No judged query was asked" in said
+    searches = int(re.search(r"; ([\d,]+) searches in the window", said)[1].replace(",", ""))
+    assert searches >= 1
+
+
+def test_people_can_see_what_is_live_and_why(local_cloud):
+    live = LocalState.read(local_cloud.folder / "state.json").published
+
+    assert f"live      {live}" in local_cloud.vitrine("release", "list")
+    assert "nothing was ever decided" in local_cloud.vitrine("retrain", "--history")
 
 
 @pytest.mark.parametrize("key", ["local-searc", "another-key"])

@@ -13,7 +13,9 @@ from relevance.search import InProcess, search
 from relevance.topics import BASELINE, TOPICS
 from relevance.traffic_drift import LEAST_SEARCHES, compare
 from sagemaker_jobs.baseline import main, make_baseline
+from sagemaker_jobs.derived_lessons import derive_texts
 from sagemaker_jobs.job import DONE, STOPPED
+from sagemaker_jobs.release_copies import copied
 from tests.builders import a_release
 from tests.sagemaker_jobs.derived_shop import BRANDS, COLOURS, KINDS, made_up_shop
 from tests.sagemaker_jobs.training_results import a_query, write_dataset
@@ -128,7 +130,29 @@ def test_where_too_few_were_typed_the_baseline_is_of_derived_queries_and_says_so
     made = make_baseline(open_release(release), dataset, seed=1, say=lambda _: None)
 
     assert made.baseline.origin == "derived"
-    assert made.baseline.queries == len(some_queries())
+    assert made.baseline.queries >= LEAST_SEARCHES
+
+
+def test_derived_queries_of_another_draw_ring_no_alarm(tmp_path):
+    products = made_up_shop(3)
+    release = a_release(tmp_path / "release", products, weights={"fused": 1.0})
+    dataset = write_dataset(tmp_path / "dataset", products, some_queries())
+    made = make_baseline(open_release(release), dataset, seed=1, say=lambda _: None)
+    with_it = copied(release, tmp_path / "with", adding=made.write)
+
+    others = derive_texts(products, 1000, seed=9, asked=frozenset())
+
+    assert compare(made.baseline, asked(with_it, others)).query_drift < LARGE_CHANGE
+
+
+def test_a_catalogue_that_gives_few_queries_is_asked_those_of_its_data_set(tmp_path):
+    few = made_up_shop(1)[:1]
+    release = a_release(tmp_path / "release", few, weights={"fused": 1.0})
+    dataset = write_dataset(tmp_path / "dataset", few, some_queries())
+
+    made = make_baseline(open_release(release), dataset, seed=1, say=lambda _: None)
+
+    assert (made.baseline.origin, made.baseline.queries) == ("derived", len(some_queries()))
 
 
 def test_a_release_without_vectors_has_a_baseline_without_topics(shop, tmp_path):
