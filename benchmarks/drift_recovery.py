@@ -57,7 +57,7 @@ JUDGED = {"old": 60, "new": 40}
 SHARE = 0.4
 """Of the searches, those for the department once it is open."""
 PER_SECOND = 5
-CALM_LOOKS = 5
+CALM_LOOKS = 4
 """Before anything changes, with searches enough to be compared."""
 BACK_LOOKS = 3
 """In a row, of the new release, that say that all is well."""
