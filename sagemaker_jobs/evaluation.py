@@ -89,6 +89,11 @@ class Asked:
         kept = [at for at, question in enumerate(self.questions) if segment in question.segments]
         return Asked([self.questions[at] for at in kept], [self.answers[at] for at in kept])
 
+    def without(self, product_ids: frozenset[str]) -> "Asked":
+        """The questions that none of these products answers; all of them where that leaves none."""
+        kept = [at for at, question in enumerate(self.questions) if product_ids.isdisjoint(question.relevant)]
+        return Asked([self.questions[at] for at in kept], [self.answers[at] for at in kept]) if kept else self
+
     def exposure(self, group_of: Sequence[Mapping[str, str]]) -> Exposure:
         """What groups of products get and deserve; see `relevance.exposure`."""
         return exposure(
@@ -153,7 +158,8 @@ def evaluate(
     if live is None:
         absent.add("live release")
     _relevance(figures, measured, absent)
-    _exposure(figures, measured, absent, asked[TEST], dataset.products)
+    unknown = frozenset(dataset.row_of) - _ids(live) if live else frozenset()
+    _exposure(figures, measured, absent, asked[TEST], dataset.products, unknown)
     say(f"timing {min(TIMED, len(lists[TEST])):,} searches of each release")
     _times(figures, measured, releases, lists[TEST], seed)
     _sizes(figures, measured, candidate)
@@ -261,20 +267,27 @@ def _exposure(
     absent: set[Needed],
     asked: Mapping[str, Asked],
     products: Sequence[Product],
+    unknown: frozenset[str],
 ) -> None:
+    """The candidate's over all questions; against the live release over those that both could answer.
+
+    A brand of which the live release has no product yet gains whatever it is shown.
+    """
     figures["exposure"] = {}
     of_brand = brands(products)
     prices = {product.product_id: cents for product in products if (cents := product.price_cents) is not None}
-    named: tuple[tuple[str, Needed, dict[str, list[Any]]], ...] = (
-        ("brand_exposure", "brands", {release: [of_brand] * len(one.questions) for release, one in asked.items()}),
-        ("price_exposure", "prices", {release: one.price_bands(prices) for release, one in asked.items()}),
+    grouped: tuple[tuple[str, Needed, Callable[[Asked], list[dict[str, str]]]], ...] = (
+        ("brand_exposure", "brands", lambda one: [of_brand] * len(one.questions)),
+        ("price_exposure", "prices", lambda one: one.price_bands(prices)),
     )
-    for name, needed, group_of in named:
-        if len({group for of_query in group_of["candidate"] for group in of_query.values()}) < 2:
+    for name, needed, groups_of in grouped:
+        if len({group for of_query in groups_of(asked["candidate"]) for group in of_query.values()}) < 2:
             absent.add(needed)
             continue
         try:
-            found = {release: one.exposure(group_of[release]) for release, one in asked.items()}
+            found = {release: one.exposure(groups_of(one)) for release, one in asked.items()}
+            known = {release: one.without(unknown) for release, one in asked.items() if "live" in asked}
+            both = {release: one.exposure(groups_of(one)) for release, one in known.items()}
         except ValueError:  # a release that shows nothing: the figure is missing, and the check misses
             continue
         favoured = found["candidate"].most_favoured()
@@ -286,8 +299,8 @@ def _exposure(
         figures["exposure"][name] = {release: one.unfairness for release, one in found.items()} | {
             "most_favoured": favoured
         }
-        if "live" in found:
-            most_gained, gain = found["candidate"].most_gained(found["live"])
+        if both:
+            most_gained, gain = both["candidate"].most_gained(both["live"])
             measured[f"{name}_against_live"] = Figure(gain, most_gained)
 
 
