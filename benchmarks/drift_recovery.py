@@ -237,8 +237,8 @@ def main() -> int:
     work.mkdir(parents=True, exist_ok=True)
     prepared = work / "icecat"
     job("prepare_catalogue", "--shop", "icecat", "--data", given.data, "--output", prepared)
-    with (prepared / "products.jsonl").open(encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file]
+    with (prepared / "products.jsonl").open(encoding="utf-8") as stream:
+        lines = [json.loads(line) for line in stream]
     old, new = choose(lines)
     for file, products in ((FOLDER / "before.jsonl", old), (FOLDER / "all.jsonl", [*old, *new])):
         file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in products), encoding="utf-8")

@@ -128,6 +128,23 @@ def test_a_ranker_that_favours_one_brand_is_stopped_for_its_exposure(shop, tmp_p
     assert "most above it stands Cedar" in reason
 
 
+def test_a_brand_that_the_live_release_lacked_may_gain_what_it_deserves():
+    products = [a_product("old", brand="Acorn"), a_product("new", brand="Elm")]
+    questions = [Question("old", {"old": 1.0}, 0.5), Question("new", {"new": 1.0, "old": 0.2}, 0.5)]
+
+    def asked(*answers):
+        return Asked(questions, [SimpleNamespace(product_ids=answer) for answer in answers])
+
+    def gained(unknown):
+        measured = {}
+        releases = {"candidate": asked(("old",), ("new",)), "live": asked(("old",), ("old",))}
+        evaluation._exposure({}, measured, set(), releases, products, frozenset(unknown))
+        return measured["brand_exposure_against_live"].value
+
+    assert gained([]) > 0.03
+    assert gained(["new"]) == 0
+
+
 def test_a_ranker_that_favours_high_prices_is_stopped_for_its_exposure(shop, tmp_path):
     favouring = a_candidate(shop, "dear", GOOD, change=favour("price_position", 0.3))
 
