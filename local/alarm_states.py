@@ -73,11 +73,15 @@ class MetricAlarm:
         values = self.values(samples, now_ms)
         return self.judged(values if values[-1] is not None else values[:-1], before)
 
+    def looks_back_to_ms(self, now_ms: int) -> int:
+        """Where the oldest period begins that is looked at."""
+        length_ms = self.period_seconds * 1000
+        return (now_ms // length_ms - self.periods - EXTRA_PERIODS) * length_ms
+
     def values(self, samples: Sequence[tuple[int, float]], now_ms: int) -> list[float | None]:
         """Of each period that is looked at, the oldest first; None where it has no sample."""
         length_ms = self.period_seconds * 1000
-        last = now_ms // length_ms
-        numbers = range(last - self.periods - EXTRA_PERIODS, last + 1)
+        numbers = range(self.looks_back_to_ms(now_ms) // length_ms, now_ms // length_ms + 1)
         by_period: dict[int, list[float]] = {number: [] for number in numbers}
         for at_ms, value in samples:
             if (number := at_ms // length_ms) in by_period:

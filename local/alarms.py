@@ -31,6 +31,8 @@ class Alarms:
     def __init__(self, followed: Followed) -> None:
         self._followed = followed
         self._cloudwatch = boto3.client("cloudwatch")
+        self._samples: dict[str, list[tuple[int, float]]] = {}
+        """Alarm -> what was sent of its metric, as far back as it looks."""
 
     def look(self, now_ms: int) -> dict[str, State]:
         """Evaluate every alarm once; returns those that changed, with the state that they are in now."""
@@ -38,14 +40,19 @@ class Alarms:
         changed: dict[str, State] = {}
         for described in described_alarms():
             alarm, before = MetricAlarm.of(described), described["StateValue"]
-            samples = sent.of(alarm.namespace, alarm.metric, alarm.dimensions) if alarm else []
-            if alarm is None or not samples:
+            if alarm is None:
                 continue
+            fresh = sent.of(alarm.namespace, alarm.metric, alarm.dimensions)
+            if not fresh and alarm.name not in self._samples:  # not of what functions of ours send
+                continue
+            known = [*self._samples.get(alarm.name, ()), *fresh]
+            samples = [sample for sample in known if sample[0] >= alarm.looks_back_to_ms(now_ms)]
+            self._samples[alarm.name] = samples
             state = alarm.state(samples, now_ms, before)
             if state != before:
                 changed[alarm.name] = state
-                known = [value for value in alarm.values(samples, now_ms) if value is not None]
-                reason = f"{alarm.metric}, newest last: {', '.join(f'{value:.3g}' for value in known)}"
+                values = [f"{value:.3g}" for value in alarm.values(samples, now_ms) if value is not None]
+                reason = f"{alarm.metric}, newest last: {', '.join(values) or 'none'}"
                 self._cloudwatch.set_alarm_state(
                     AlarmName=alarm.name, StateValue=state, StateReason=f"{reason}; the limit is {alarm.limit:g}"
                 )

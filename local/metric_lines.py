@@ -89,17 +89,14 @@ class Followed:
         self._since_ms = since_ms
         self._last: set[Line] = set()
         """Those that the next reading finds again."""
-        self._samples = Samples()
 
     def read(self) -> Samples:
-        """Everything that was sent so far."""
+        """What was sent since it was read last."""
         fresh = [line for line in log_lines(self._prefix, self._since_ms) if line not in self._last]
         if fresh:
             self._since_ms = max(line.at_ms for line in fresh) - _LATE_MS
             self._last = {line for line in (*self._last, *fresh) if line.at_ms >= self._since_ms}
-        for key, values in samples(fresh, self._functions).by_metric.items():
-            self._samples.by_metric[key].extend(values)
-        return self._samples
+        return samples(fresh, self._functions)
 
 
 def functions_by_group() -> dict[str, str]:

@@ -88,5 +88,14 @@ def test_logs_that_are_followed_give_each_line_once(logs):
     assert values() == [1.0]
     written(logs, begun + 10, 2.0)
     written(logs, begun, 3.0)  # late, and of the moment before
-    assert sorted(values()) == [1.0, 2.0, 3.0]
-    assert sorted(values()) == [1.0, 2.0, 3.0]
+    assert sorted(values()) == [2.0, 3.0]
+    assert values() == []
+
+
+def test_an_alarm_is_over_when_nothing_is_sent_any_more(logs):
+    alarms = Alarms(Followed("/vitrine/local/", {}, now_ms() - 10_000))
+    first = now_ms()
+    written(logs, first, 2.0)
+    assert alarms.look(first) == {NAME: "ALARM"}
+
+    assert alarms.look(first + 600_000) == {NAME: "OK"}
