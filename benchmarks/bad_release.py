@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.judgments import read_judgments
 from benchmarks.queries import queries_from_titles
 from benchmarks.results_file import read_arguments, write_results
-from benchmarks.spoiled_rankers import flip, spoil
+from benchmarks.spoiled_rankers import flip, spoil, with_ranker
 from benchmarks.watching import SEARCH, Seen, Shoppers, Watcher, beside, searches_for, until
 from functions.aws.quality_store import QualityStore
 from infra.stage import Stage, stages
@@ -35,9 +35,8 @@ from local.folders import PROJECT, LocalFolder
 from local.function_settings import change_settings
 from local.start import DEFAULT_PORT
 from local.state import LocalState
-from relevance.contracts.models import RankerManifest
 from relevance.release import open_release
-from relevance.release_files import MANIFEST, file_entry, read_manifest
+from relevance.release_files import read_manifest
 
 PER_SECOND = 20
 LOOKS_BEFORE = 4
@@ -55,18 +54,9 @@ OTHERS: tuple[tuple[str, Mapping[str, Any]], ...] = (
 
 def flipped(release: Path, work: Path) -> Path:
     """The same release with its ranker's sign turned round, as its manifest says."""
-    target = work / f"{release.name}-flipped"
-    shutil.copytree(release, target, copy_function=os.link)
-    shutil.rmtree(target / "ranker")
-    shutil.copytree(release / "ranker", target / "ranker")
-    manifest = read_manifest(release)
-    spoil(target / "ranker", flip, f"{manifest.ranker_id}-flipped")
-    about = RankerManifest.model_validate_json((target / "ranker" / MANIFEST).read_bytes())
-    files = dict(manifest.files) | {name: file_entry(target / name) for name in manifest.files if "ranker/" in name}
-    changed = {"release_id": target.name, "ranker_id": about.ranker_id, "files": files}
-    (target / MANIFEST).unlink()
-    (target / MANIFEST).write_text(manifest.model_copy(update=changed).model_dump_json())
-    return target
+    ranker_id = f"{read_manifest(release).ranker_id}-flipped"
+    ranker = spoil(shutil.copytree(release / "ranker", work / "ranker"), flip, ranker_id)
+    return with_ranker(release, ranker, work / f"{release.name}-flipped")
 
 
 def look_as_seldom(seconds: float) -> None:

@@ -10,7 +10,6 @@ releases that whole trainings made. Bad ones break one thing each.
 import argparse
 import json
 import logging
-import os
 import shutil
 import sys
 import tempfile
@@ -25,16 +24,16 @@ import numpy as np
 
 from benchmarks.judgments import read_judgments, usable
 from benchmarks.results_file import add_circumstances, write_results
-from benchmarks.spoiled_rankers import Change, bloat, favour, flip, labour, spoil
+from benchmarks.spoiled_rankers import Change, bloat, favour, flip, labour, spoil, with_ranker
 from relevance.arrays import Matrix
-from relevance.contracts.models import EncoderManifest, RankerManifest
+from relevance.contracts.models import EncoderManifest
 from relevance.contracts.products import Product
 from relevance.contracts.training import Verdict
 from relevance.encoder import TextEncoder
 from relevance.judgments import Judgments
 from relevance.product_text import PRODUCT_TOKENS, embedding_text
 from relevance.release import Release, open_release
-from relevance.release_files import MANIFEST, file_entry, read_manifest
+from relevance.release_files import MANIFEST
 from sagemaker_jobs.build_release import ARTEFACTS, build_release
 from sagemaker_jobs.candidates_release import candidates_release, held_back
 from sagemaker_jobs.dataset import Dataset
@@ -76,17 +75,7 @@ class Shop:
     def with_ranker(self, name: str, ranker: Path) -> Path:
         """The live release with another ranker; all other files are shared."""
         target = self.work / "releases" / name / f"{self.live.name}-{name.replace(' ', '-')}"
-        shutil.copytree(self.live, target, copy_function=os.link)
-        (target / MANIFEST).unlink()
-        shutil.rmtree(target / "ranker")
-        shutil.copytree(ranker, target / "ranker")
-        manifest = read_manifest(self.live)
-        files = {path: entry for path, entry in manifest.files.items() if not path.startswith("ranker/")}
-        files |= {f"ranker/{path.name}": file_entry(path) for path in sorted((target / "ranker").iterdir())}
-        about = RankerManifest.model_validate_json((ranker / MANIFEST).read_bytes())
-        changed = {"release_id": target.name, "ranker_id": about.ranker_id, "files": files}
-        (target / MANIFEST).write_text(manifest.model_copy(update=changed).model_dump_json())
-        return target
+        return with_ranker(self.live, ranker, target)
 
     @cached_property
     def live(self) -> Path:

@@ -1,5 +1,7 @@
-"""Rankers that a gate must stop, made of one that is good by changing its graph."""
+"""Rankers that a gate must stop, made of one that is good by changing its graph, and releases with them."""
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from relevance.contracts.models import RankerManifest
 from relevance.features import FEATURE_NAMES
-from relevance.release_files import MANIFEST, file_entry
+from relevance.release_files import MANIFEST, file_entry, read_manifest
 
 Change = Callable[[onnx.GraphProto], None]
 """Of a graph from `features`, shape (n, f), to `scores`, shape (n,)."""
@@ -28,6 +30,21 @@ def spoil(folder: Path, change: Change, ranker_id: str) -> Path:
     spoiled = manifest.model_copy(update={"ranker_id": ranker_id, "files": files})
     (folder / MANIFEST).write_text(spoiled.model_dump_json())
     return folder
+
+
+def with_ranker(release: Path, ranker: Path, target: Path) -> Path:
+    """The same release with another ranker, in the folder `target` and by its name; all other files are shared."""
+    shutil.copytree(release, target, copy_function=os.link)
+    (target / MANIFEST).unlink()
+    shutil.rmtree(target / "ranker")
+    shutil.copytree(ranker, target / "ranker")
+    manifest = read_manifest(release)
+    files = {path: entry for path, entry in manifest.files.items() if not path.startswith("ranker/")}
+    files |= {f"ranker/{path.name}": file_entry(path) for path in sorted((target / "ranker").iterdir())}
+    about = RankerManifest.model_validate_json((ranker / MANIFEST).read_bytes())
+    changed = {"release_id": target.name, "ranker_id": about.ranker_id, "files": files}
+    (target / MANIFEST).write_text(manifest.model_copy(update=changed).model_dump_json())
+    return target
 
 
 def flip(graph: onnx.GraphProto) -> None:

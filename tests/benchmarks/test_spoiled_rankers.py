@@ -1,12 +1,15 @@
+import shutil
+
 import numpy as np
 import pytest
 
-from benchmarks.spoiled_rankers import bloat, favour, flip, labour, spoil
+from benchmarks.spoiled_rankers import bloat, favour, flip, labour, spoil, with_ranker
 from relevance.features import FEATURE_NAMES
 from relevance.objectives import objective
 from relevance.onnx_scorer import OnnxScorer
+from relevance.release import open_release
 from sagemaker_jobs.build_release import ARTEFACTS
-from tests.builders import write_linear_ranker
+from tests.builders import a_release, write_linear_ranker
 
 FEATURES = np.random.default_rng(1).random((5, len(FEATURE_NAMES)), dtype=np.float32)
 
@@ -52,3 +55,14 @@ def test_a_bloated_ranker_is_larger_than_may_be(ranker):
 
     assert (ranker / "ranker.onnx").stat().st_size / 1e6 > objective("ranker_size").limit
     assert sum(path.stat().st_size for path in (ARTEFACTS / "ranker").iterdir()) / 1e6 < objective("ranker_size").limit
+
+
+def test_a_release_with_another_ranker_opens_and_leaves_the_one_it_was_made_of(tmp_path):
+    release = a_release(tmp_path / "release", weights={"fused": 1.0})
+    before = {path.relative_to(release): path.read_bytes() for path in release.rglob("*") if path.is_file()}
+    other = spoil(shutil.copytree(release / "ranker", tmp_path / "ranker"), flip, "flipped")
+
+    opened = open_release(with_ranker(release, other, tmp_path / "other"))
+
+    assert (opened.release_id, opened.manifest.ranker_id) == ("other", "flipped")
+    assert before == {path.relative_to(release): path.read_bytes() for path in release.rglob("*") if path.is_file()}
